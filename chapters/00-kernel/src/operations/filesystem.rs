@@ -1,0 +1,103 @@
+//! A new file system (proc, tmpfs, devpts, overlay, …), made by fsopen(2) and attached inside a root.
+
+use std::{
+    fmt, io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen, move_mount,
+};
+
+use crate::{Equivalent, Kind, Links, Operation, Root, inside, quoted};
+
+/// A file system to be made: type, options, and the attributes of its mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filesystem {
+    /// The kernel's name for it, such as `proc`.
+    pub kind: String,
+    /// What mountinfo shows as its source.
+    pub source: String,
+    /// `key` or `key=value`, as mount(8) takes them after `-o`.
+    pub options: Vec<String>,
+    /// Read-only, nosuid and the like.
+    pub attributes: MountAttrFlags,
+}
+
+impl Filesystem {
+    /// Makes it, without attaching it anywhere.
+    pub fn detached(&self) -> io::Result<OwnedFd> {
+        let context = fsopen(self.kind.as_str(), FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(context.as_fd(), "source", self.source.as_str())?;
+        for option in &self.options {
+            match option.split_once('=') {
+                Some((key, value)) => fsconfig_set_string(context.as_fd(), key, value)?,
+                None => fsconfig_set_flag(context.as_fd(), option.as_str())?,
+            }
+        }
+        fsconfig_create(context.as_fd())?;
+        Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, self.attributes)?)
+    }
+
+    /// The words after `mount -o`.
+    pub fn options_words(&self) -> String {
+        let attributes = attribute_names(self.attributes).into_iter().map(str::to_owned);
+        let words: Vec<String> = attributes.chain(self.options.iter().cloned()).collect();
+        words.join(",")
+    }
+}
+
+/// mount(8)'s names for attributes: `ro`, `nosuid`, …
+pub fn attribute_names(attributes: MountAttrFlags) -> Vec<&'static str> {
+    let names = [
+        (MountAttrFlags::MOUNT_ATTR_RDONLY, "ro"),
+        (MountAttrFlags::MOUNT_ATTR_NOSUID, "nosuid"),
+        (MountAttrFlags::MOUNT_ATTR_NODEV, "nodev"),
+        (MountAttrFlags::MOUNT_ATTR_NOEXEC, "noexec"),
+        (MountAttrFlags::MOUNT_ATTR_STRICTATIME, "strictatime"),
+    ];
+    names.into_iter().filter(|(flag, _)| attributes.contains(*flag)).map(|(_, name)| name).collect()
+}
+
+/// Makes a file system and attaches it at `target` inside `root`.
+pub struct MountFilesystem<'a> {
+    /// What to make.
+    pub filesystem: &'a Filesystem,
+    /// The container's root.
+    pub root: Root<'a>,
+    /// Where inside the root; a missing directory is made.
+    pub target: &'a Path,
+    /// Whether the target's path may go through symbolic links.
+    pub links: Links,
+}
+
+impl fmt::Display for MountFilesystem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mount {} on {}", self.filesystem.kind, self.target.display())
+    }
+}
+
+impl Operation for MountFilesystem<'_> {
+    type Output = ();
+
+    fn run(&self) -> io::Result<()> {
+        let point = inside::mount_point(self.root.fd, self.target, Kind::Directory, self.links)?;
+        let mount = self.filesystem.detached()?;
+        let by_descriptor = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        Ok(move_mount(mount.as_fd(), "", point.as_fd(), "", by_descriptor)?)
+    }
+
+    fn pretend(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn command(&self) -> Equivalent {
+        let target = self.root.said(self.target);
+        let target = quoted(&target.to_string_lossy());
+        let Filesystem { kind, source, .. } = self.filesystem;
+        let options = quoted(&self.filesystem.options_words());
+        Equivalent::exact(format!("mkdir -p {target} && mount -t {kind} -o {options} {} {target}", quoted(source)))
+    }
+}

@@ -1,0 +1,26 @@
+//! The operations themselves, one file a subject: what conex can ask of the kernel, and nothing else.
+
+mod device;
+mod filesystem;
+mod identity;
+mod limits;
+mod namespace;
+mod network;
+mod process;
+mod root;
+mod tree;
+
+pub use device::{MakeDevice, MakeLink, OpenConsole, Terminal, UseTerminal};
+pub use filesystem::{Filesystem, MountFilesystem, attribute_names};
+pub use identity::{
+    BecomeRoot, DropBounding, MayNotDump, NoNewPrivileges, SetCapabilities, SetGroups, SetIds, WriteIdMap,
+    WriteSetgroups,
+};
+pub use limits::{SetLimit, SetUmask};
+pub use namespace::{ChildMain, ChildPanic, Clone, Cloned, Join, SetHostname, Unshare, WriteTimeOffsets};
+pub use network::LoopbackUp;
+pub use process::{
+    BpfInstruction, ChangeDirectory, CloseDescriptors, Execute, Kill, LoadSeccomp, NewSession, ParentDeathSignal,
+};
+pub use root::{AttachRoot, DetachOldRoot, MakePrivate, PivotRoot};
+pub use tree::{AttachTree, CloneTree, RebindInside, SetTree};

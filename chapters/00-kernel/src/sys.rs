@@ -1,0 +1,149 @@
+//! The calls that neither rustix nor nix wraps safely, each behind a function that checks its own preconditions.
+//!
+//! Not here: anything with a safe wrapper elsewhere. Every block says which invariant it relies on and who keeps it.
+//! See clone(2), mount_setattr(2), close_range(2), seccomp(2), netdevice(7), signal(7).
+
+use std::{
+    any::Any,
+    fs, io, mem,
+    os::{
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        linux::fs::MetadataExt,
+    },
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
+};
+
+use crate::operations::BpfInstruction;
+
+/// What clone3(2) shall do beyond making a process.
+#[derive(Clone, Copy)]
+pub(crate) struct CloneArgs<'a> {
+    /// `CLONE_NEW*` and `CLONE_PARENT`; the pidfd and the cgroup flag are added here.
+    pub(crate) flags: u64,
+    /// A cgroup v2 directory to be born in.
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
+}
+
+/// Makes a process that runs `child` and ends with the status that it returns, or with `panicked(payload)`.
+///
+/// Refuses to run in a process of several threads: the child would inherit their locks without the threads.
+pub(crate) fn clone_process(
+    args: CloneArgs<'_>,
+    child: impl FnOnce() -> u8,
+    panicked: impl FnOnce(Box<dyn Any + Send>) -> u8,
+) -> io::Result<(i32, OwnedFd)> {
+    single_threaded()?;
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: clone_args holds integers only, for which all-zero is a valid value.
+    let mut raw: libc::clone_args = unsafe { mem::zeroed() };
+    raw.flags = args.flags | libc::CLONE_PIDFD as u64;
+    raw.pidfd = ptr::from_mut(&mut pidfd) as u64;
+    raw.exit_signal = if args.flags & libc::CLONE_PARENT as u64 == 0 { libc::SIGCHLD as u64 } else { 0 };
+    if let Some(cgroup) = args.cgroup {
+        raw.flags |= CLONE_INTO_CGROUP;
+        raw.cgroup = cgroup.as_raw_fd() as u64;
+    }
+    // SAFETY: without CLONE_VM the child has its own copy of memory and stack, so returning here twice is sound; this
+    // process has one thread (checked above), so no lock can be held by a thread that the child does not have.
+    // `raw` and `pidfd` outlive the call.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(&raw), mem::size_of::<libc::clone_args>()) };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let status = catch_unwind(AssertUnwindSafe(child)).unwrap_or_else(panicked);
+            // SAFETY: _exit has no precondition; it skips destructors and buffers, which belong to the parent.
+            unsafe { libc::_exit(i32::from(status)) }
+        }
+        // SAFETY: the kernel wrote a fresh descriptor into `pidfd`, which nobody else owns.
+        pid => Ok((pid as i32, unsafe { OwnedFd::from_raw_fd(pidfd) })),
+    }
+}
+
+/// libc gives this constant in a type that is too narrow for it.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// Fails unless this process has exactly one thread.
+fn single_threaded() -> io::Result<()> {
+    // A directory has one link for itself, one for its name and one for each subdirectory, here a thread.
+    let threads = fs::metadata("/proc/self/task").map(|task| task.st_nlink().saturating_sub(2));
+    match threads {
+        Ok(1) => Ok(()),
+        Ok(n) => {
+            Err(io::Error::other(format!("this process has {n} threads, and only a single-threaded one may clone")))
+        }
+        Err(_) => Err(io::Error::other("cannot count this process's threads: /proc is not mounted")),
+    }
+}
+
+/// Changes the attributes of a mount, or of all mounts of a tree. See mount_setattr(2).
+pub(crate) fn mount_setattr(tree: BorrowedFd<'_>, recursive: bool, attributes: &libc::mount_attr) -> io::Result<()> {
+    let flags = libc::AT_EMPTY_PATH | if recursive { libc::AT_RECURSIVE } else { 0 };
+    // SAFETY: the path is a static empty string, `attributes` is borrowed for the call and its size is its own.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            ptr::from_ref(attributes),
+            mem::size_of::<libc::mount_attr>(),
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Marks every descriptor from `first` on to be closed at exec.
+pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
+    // SAFETY: only a flag changes; no descriptor is closed under its owner.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Loads a seccomp filter for this process; sets nothing else (no_new_privs is the caller's choice).
+pub(crate) fn load_seccomp(filter: &[BpfInstruction]) -> io::Result<()> {
+    let program: Vec<libc::sock_filter> = filter
+        .iter()
+        .map(|i| libc::sock_filter { code: i.code, jt: i.jump_true, jf: i.jump_false, k: i.operand })
+        .collect();
+    let len = u16::try_from(program.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let raw = libc::sock_fprog { len, filter: program.as_ptr().cast_mut() };
+    // SAFETY: `raw` points to `len` instructions that outlive the call; the kernel copies and verifies them.
+    let done = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, ptr::from_ref(&raw)) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sets the loopback link of this network namespace up.
+pub(crate) fn loopback_up() -> io::Result<()> {
+    // SAFETY: socket has no precondition.
+    let fd = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a fresh descriptor that nobody else owns.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: ifreq is plain data, for which all-zero is a valid value.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    request.ifr_name[0] = b'l' as libc::c_char;
+    request.ifr_name[1] = b'o' as libc::c_char;
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as i16;
+    // SAFETY: SIOCSIFFLAGS reads an ifreq, which `request` is.
+    let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, ptr::from_ref(&request)) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives every signal its default action and unblocks all: exec keeps ignored and blocked signals otherwise.
+pub(crate) fn reset_signals() -> io::Result<()> {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL is a valid disposition; signals that have none (SIGKILL) are refused, which is fine.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: sigset_t is plain data; sigemptyset initialises it before it is used.
+    let mut none: libc::sigset_t = unsafe { mem::zeroed() };
+    // SAFETY: both calls get a pointer to a live sigset_t, and sigprocmask may ignore the old mask.
+    let done = unsafe {
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut())
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
