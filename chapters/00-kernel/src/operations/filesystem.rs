@@ -11,6 +11,7 @@ use rustix::mount::{
     fsmount, fsopen, move_mount,
 };
 
+use super::tree::pretended;
 use crate::{Equivalent, Kind, Links, Operation, Root, inside, quoted};
 
 /// A file system to be made: type, options, and the attributes of its mount.
@@ -59,6 +60,34 @@ pub fn attribute_names(attributes: MountAttrFlags) -> Vec<&'static str> {
         (MountAttrFlags::MOUNT_ATTR_STRICTATIME, "strictatime"),
     ];
     names.into_iter().filter(|(flag, _)| attributes.contains(*flag)).map(|(_, name)| name).collect()
+}
+
+/// Makes a file system that is attached nowhere yet: a root that is not a directory of the host.
+pub struct MakeFilesystem<'a> {
+    /// What to make.
+    pub filesystem: &'a Filesystem,
+}
+
+impl fmt::Display for MakeFilesystem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fsmount {}", self.filesystem.kind)
+    }
+}
+
+impl Operation for MakeFilesystem<'_> {
+    type Output = OwnedFd;
+
+    fn run(&self) -> io::Result<OwnedFd> {
+        self.filesystem.detached()
+    }
+
+    fn pretend(&self) -> io::Result<OwnedFd> {
+        pretended()
+    }
+
+    fn command(&self) -> Equivalent {
+        Equivalent::None("mount(8) cannot make a file system without attaching it; the line that attaches it does both")
+    }
 }
 
 /// Makes a file system and attaches it at `target` inside `root`.

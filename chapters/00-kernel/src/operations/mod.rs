@@ -8,10 +8,11 @@ mod namespace;
 mod network;
 mod process;
 mod root;
+mod seal;
 mod tree;
 
 pub use device::{MakeDevice, MakeLink, OpenConsole, Terminal, UseTerminal};
-pub use filesystem::{Filesystem, MountFilesystem, attribute_names};
+pub use filesystem::{Filesystem, MakeFilesystem, MountFilesystem, attribute_names};
 pub use identity::{
     BecomeRoot, DropBounding, MayNotDump, NoNewPrivileges, SetCapabilities, SetGroups, SetIds, WriteIdMap,
     WriteSetgroups,
@@ -23,4 +24,5 @@ pub use process::{
     BpfInstruction, ChangeDirectory, CloseDescriptors, Execute, Kill, LoadSeccomp, NewSession, ParentDeathSignal,
 };
 pub use root::{AttachRoot, DetachOldRoot, MakePrivate, PivotRoot};
-pub use tree::{AttachTree, CloneTree, RebindInside, SetTree};
+pub use seal::{Mask, RebindInside, RemountInside};
+pub use tree::{AttachTree, CloneTree, SetTree};

@@ -9,11 +9,11 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, OFlags},
+    fs::CWD,
     mount::{MountAttrFlags, MoveMountFlags, OpenTreeFlags, move_mount, open_tree},
 };
 
-use crate::{Equivalent, Kind, Links, Operation, Root, inside, open_inside, operations::attribute_names, quoted, sys};
+use crate::{Equivalent, Kind, Links, Operation, Root, inside, operations::attribute_names, quoted, sys};
 
 /// Clones the mounts below `source`: a bind mount that is not attached anywhere yet.
 pub struct CloneTree<'a> {
@@ -154,61 +154,5 @@ impl Operation for AttachTree<'_> {
             command += &format!(" && mount -o remount,bind,{} {target}", attributes.join(","));
         }
         Equivalent::exact(command)
-    }
-}
-
-/// Binds a path inside the root onto itself with more attributes: how /proc/sys becomes read-only.
-///
-/// Gives `false` where the path does not exist: not every kernel has every file.
-pub struct RebindInside<'a> {
-    /// The container's root.
-    pub root: Root<'a>,
-    /// What to cover.
-    pub path: &'a Path,
-    /// Attributes to add.
-    pub attributes: MountAttrFlags,
-    /// Attributes that the mount below has, for words: remount forgets those that it is not told.
-    pub inherited: MountAttrFlags,
-}
-
-impl fmt::Display for RebindInside<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "mount {} on itself, {}", self.path.display(), attribute_names(self.attributes).join(","))
-    }
-}
-
-impl Operation for RebindInside<'_> {
-    type Output = bool;
-
-    fn run(&self) -> io::Result<bool> {
-        let point = match open_inside(self.root.fd, self.path, OFlags::PATH, Links::Refuse) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(false),
-            other => other?,
-        };
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-        let tree = open_tree(&point, "", flags | OpenTreeFlags::AT_RECURSIVE)?;
-        let attributes = libc::mount_attr {
-            attr_set: u64::from(self.attributes.bits()),
-            attr_clr: 0,
-            propagation: libc::MS_PRIVATE,
-            userns_fd: 0,
-        };
-        sys::mount_setattr(tree.as_fd(), true, &attributes)?;
-        let by_descriptor = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        move_mount(tree.as_fd(), "", point.as_fd(), "", by_descriptor)?;
-        Ok(true)
-    }
-
-    fn pretend(&self) -> io::Result<bool> {
-        Ok(true)
-    }
-
-    fn command(&self) -> Equivalent {
-        let said = self.root.said(self.path);
-        let path = quoted(&said.to_string_lossy());
-        let options = attribute_names(self.attributes | self.inherited).join(",");
-        Equivalent::exact(format!(
-            "[ ! -e {path} ] || {{ mount --rbind {path} {path} && mount -o remount,bind,{options} {path}; }}"
-        ))
     }
 }

@@ -1,0 +1,73 @@
+//! The clone: directly, or by an usher that first enters the namespaces which the plan joins.
+
+use std::{cell::Cell, os::fd::AsFd, rc::Rc};
+
+use conex_kernel::{
+    Error, Kernel, Result,
+    operations::{Clone, Cloned},
+};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+use crate::{
+    NAME, Target,
+    child::{Child, FAILED, report_panic},
+    flags::clone_flags,
+    join,
+    message::Message,
+    pair::Pair,
+    refusal,
+};
+
+/// The process that was made: the container's own, or the usher that will send word of it.
+pub(crate) enum Newborn {
+    /// The container's first process.
+    Container(Target),
+    /// Ends by itself once it has sent `Born` or `Fault`.
+    Usher(Target),
+}
+
+/// Makes the container's process, or its usher. The child's end of the pair goes with it and is closed here.
+pub(crate) fn clone_child(kernel: &Kernel, child: Child<'_>) -> Result<Newborn> {
+    let namespaces = &child.plan.namespaces;
+    let flags = clone_flags(namespaces, child.facts);
+    let facts = child.facts;
+    let joins = !namespaces.joined().is_empty();
+    let pair = child.pair.clone();
+    let cloned = match joins {
+        false => clone(kernel, flags, pair, move || child.run()),
+        true => clone(kernel, 0, pair, move || usher(child, flags)),
+    };
+    let target = cloned.map(|Cloned { pid, pidfd }| Target::new(pid, pidfd)).map_err(|error| refusal::explain(error, facts))?;
+    Ok(if joins { Newborn::Usher(target) } else { Newborn::Container(target) })
+}
+
+fn clone<'a>(kernel: &Kernel, flags: u64, pair: Rc<Pair>, main: impl FnOnce() -> u8 + 'a) -> Result<Cloned> {
+    let quiet_main = move || {
+        // The parent tells the user what went wrong; a second voice on the same stderr would only confuse.
+        std::panic::set_hook(Box::new(|_| {}));
+        main()
+    };
+    let panicked = move |payload: Box<dyn std::any::Any + Send>| report_panic(&pair, payload.as_ref());
+    kernel.perform(NAME, Clone { flags, cgroup: None, main: Cell::new(Some((Box::new(quiet_main), Box::new(panicked)))) })
+}
+
+/// Joins, clones a sibling rather than a child, sends its descriptor to the parent of both, and ends.
+fn usher(child: Child<'_>, flags: u64) -> u8 {
+    let (kernel, pair) = (child.kernel.clone(), child.pair.clone());
+    let born = join::join(&kernel, &child.plan.namespaces)
+        .and_then(|()| clone(&kernel, flags | libc::CLONE_PARENT as u64, pair.clone(), move || child.run()))
+        .and_then(|Cloned { pid, pidfd }| pair.send(&Message::Born { pid }, Some(pidfd.as_fd())));
+    match born {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = pair.send(&Message::Fault(error), None);
+            FAILED
+        }
+    }
+}
+
+/// Waits until the usher has ended.
+pub(crate) fn dismiss(usher: &Target) -> Result<()> {
+    let waited = rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(usher.pidfd()), WaitIdOptions::EXITED));
+    waited.map(drop).map_err(|errno| Error::new(NAME, "wait for the usher", &errno.into()))
+}

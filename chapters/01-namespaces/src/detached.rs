@@ -1,0 +1,136 @@
+//! Everything of the host that the container shall see, cloned into mounts that are attached nowhere yet.
+//!
+//! It happens before the container's process is born, so that the child looks up no host path: it may not reach a
+//! directory of mode 0700, and nobody can swap a path under it. See open_tree(2), mount_setattr(2).
+
+use std::{
+    fs,
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use conex_kernel::{
+    Error, Kernel, Result,
+    operations::{CloneTree, SetTree},
+};
+use rustix::{
+    fs::{FileType, fstat, major, minor},
+    mount::MountAttrFlags,
+};
+
+use crate::{Facts, NAME, Owners, Plan, Slot, Source, fallbacks, plan::RootPlan};
+
+/// A tree to clone: what of, for whom, and how it is changed.
+struct Wish<'a> {
+    part: &'static str,
+    path: &'a Path,
+    recursive: bool,
+    attributes: MountAttrFlags,
+    owners: Owners,
+    device: Option<(u32, u32)>,
+}
+
+/// The cloned trees, in the plan's order; `None` where the plan has no bind, or the child must clone it.
+pub(crate) struct Trees {
+    pub(crate) root: Option<OwnedFd>,
+    pub(crate) mounts: Vec<Option<OwnedFd>>,
+}
+
+impl Trees {
+    /// Clones all, on the host's side; those with an id map stay unchanged until there is a user namespace.
+    pub(crate) fn prepare(kernel: &Kernel, facts: &Facts, plan: &Plan) -> Result<Self> {
+        if fallbacks::child_clones_trees(facts) {
+            return Ok(Self { root: None, mounts: plan.mounts.iter().map(|_| None).collect() });
+        }
+        let cloned = |wish: Option<Wish<'_>>| wish.map(|wish| clone_tree(kernel, plan, &wish)).transpose();
+        let root = cloned(plan.root.as_ref().and_then(root_wish))?;
+        let mounts = plan.mounts.iter().map(|mount| cloned(mount_wish(plan, mount))).collect::<Result<_>>()?;
+        Ok(Self { root, mounts })
+    }
+
+    /// Shows the id-mapped ones through the user namespace of process `pid`.
+    pub(crate) fn map_ids(&self, kernel: &Kernel, plan: &Plan, pid: i32) -> Result<()> {
+        let root = self.root.as_ref().zip(plan.root.as_ref().and_then(root_wish));
+        let mounts = self.mounts.iter().zip(&plan.mounts);
+        let mounts = mounts.filter_map(|(tree, mount)| tree.as_ref().zip(mount_wish(plan, mount)));
+        let all: Vec<_> = root.into_iter().chain(mounts).filter(|(_, wish)| is_mapped(plan, wish)).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let namespace = match kernel.is_dry() {
+            true => PathBuf::from("/dev/null"),
+            false => PathBuf::from(format!("/proc/{pid}/ns/user")),
+        };
+        let namespace = fs::File::open(&namespace).map_err(|error| Error::new(NAME, format!("open {}", namespace.display()), &error))?;
+        for (tree, wish) in all {
+            let set = SetTree {
+                tree: tree.as_fd(),
+                source: wish.path,
+                attributes: wish.attributes,
+                id_map: Some(namespace.as_fd()),
+                recursive: wish.recursive,
+            };
+            kernel.perform(wish.part, set).map_err(|error| {
+                error.with_hint("this file system can't be seen through an id map; keep the host's ids: --map 0:0:4294967295")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The plan's root, cloned by the child.
+pub(crate) fn clone_root(kernel: &Kernel, plan: &Plan, root: &RootPlan) -> Result<Option<OwnedFd>> {
+    root_wish(root).map(|wish| clone_tree(kernel, plan, &wish)).transpose()
+}
+
+/// A mount's tree, cloned by the child.
+pub(crate) fn clone_mount(kernel: &Kernel, plan: &Plan, mount: &crate::Mount) -> Result<Option<OwnedFd>> {
+    mount_wish(plan, mount).map(|wish| clone_tree(kernel, plan, &wish)).transpose()
+}
+
+fn root_wish(root: &RootPlan) -> Option<Wish<'_>> {
+    let Source::Bind { path, recursive } = &root.source else { return None };
+    let attributes = if root.read_only { MountAttrFlags::MOUNT_ATTR_RDONLY } else { MountAttrFlags::empty() };
+    Some(Wish { part: root.part, path, recursive: *recursive, attributes, owners: Owners::Mapped, device: None })
+}
+
+fn mount_wish<'a>(plan: &Plan, mount: &'a crate::Mount) -> Option<Wish<'a>> {
+    let (path, recursive, device) = match &mount.source {
+        Source::Bind { path, recursive } => (path, *recursive, None),
+        // In a user namespace of its own the container may not make devices: it gets the host's.
+        Source::Device { path, number } if plan.namespaces.user.is_new() => (path, false, Some(*number)),
+        Source::Device { .. } | Source::New(_) => return None,
+    };
+    Some(Wish { part: mount.part, path, recursive, attributes: mount.attributes, owners: mount.owners, device })
+}
+
+fn clone_tree(kernel: &Kernel, plan: &Plan, wish: &Wish<'_>) -> Result<OwnedFd> {
+    let tree = kernel.perform(wish.part, CloneTree { source: wish.path, recursive: wish.recursive })?;
+    if let Some(number) = wish.device
+        && !kernel.is_dry()
+    {
+        expect_device(&tree, wish, number)?;
+    }
+    if !is_mapped(plan, wish) {
+        let (attributes, recursive) = (wish.attributes, wish.recursive);
+        kernel.perform(wish.part, SetTree { tree: tree.as_fd(), source: wish.path, attributes, id_map: None, recursive })?;
+    }
+    Ok(tree)
+}
+
+/// A node that is bound is the device that its name promises.
+fn expect_device(tree: &OwnedFd, wish: &Wish<'_>, number: (u32, u32)) -> Result<()> {
+    let operation = || format!("use the host's {}", wish.path.display());
+    let stat = fstat(tree).map_err(|errno| Error::new(wish.part, operation(), &errno.into()))?;
+    let is = (major(stat.st_rdev), minor(stat.st_rdev));
+    if FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && is == number {
+        return Ok(());
+    }
+    Err(Error::refused(wish.part, operation(), format!("it is not the character device {}:{}", number.0, number.1)))
+}
+
+/// A user who maps only himself owns what he may touch: there is nothing to map, nor the right to.
+fn is_mapped(plan: &Plan, wish: &Wish<'_>) -> bool {
+    let shifts = matches!(&plan.namespaces.user, Slot::New(maps) if maps.setgroups && maps.shifts());
+    shifts && wish.owners == Owners::Mapped
+}

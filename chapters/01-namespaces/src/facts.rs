@@ -1,0 +1,129 @@
+//! What this host offers and who we are on it: plain data, so that a plan can be made, and tested, for any host.
+
+use std::fs;
+
+use conex_kernel::{Error, Result};
+use rustix::{
+    fs::statfs,
+    process::{getegid, geteuid},
+    system::uname,
+    thread::{CapabilitySet, capabilities},
+};
+
+use crate::NAME;
+
+/// One cgroup tree of the host, as the container shall see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// Its directory below /sys/fs/cgroup; empty where the one v2 tree is mounted there itself.
+    pub directory: String,
+    /// `cgroup` or `cgroup2`.
+    pub kind: &'static str,
+    /// Mount options that select it: controllers or `name=…`.
+    pub options: Vec<String>,
+}
+
+/// The facts that plans depend on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Kernel version: major, minor.
+    pub kernel: (u32, u32),
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+    /// Effective capabilities.
+    pub capabilities: CapabilitySet,
+    /// The cgroup trees; one with an empty directory on a v2 host, several on a v1 or hybrid one.
+    pub cgroups: Vec<Hierarchy>,
+}
+
+/// Statfs's type of a cgroup v2 tree. See statfs(2).
+const CGROUP2_MAGIC: u64 = 0x6367_7270;
+
+impl Facts {
+    /// Asks the running kernel. Kernels before 5.15 are refused.
+    pub fn probe() -> Result<Self> {
+        let facts = Self {
+            kernel: version(&uname().release().to_string_lossy()),
+            uid: geteuid().as_raw(),
+            gid: getegid().as_raw(),
+            capabilities: capabilities(None).map_err(|errno| Error::new(NAME, "capget", &errno.into()))?.effective,
+            cgroups: cgroups(),
+        };
+        if facts.kernel < (5, 15) {
+            let (major, minor) = facts.kernel;
+            let why = format!("this is Linux {major}.{minor}, and conex needs 5.15 or newer");
+            return Err(Error::refused(NAME, "look at the kernel", why));
+        }
+        Ok(facts)
+    }
+
+    /// Whether namespaces and detached mounts can be made without a user namespace.
+    pub fn is_privileged(&self) -> bool {
+        self.capabilities.contains(CapabilitySet::SYS_ADMIN)
+    }
+
+    /// Whether id maps of more than one's own id can be written.
+    pub fn may_map_ranges(&self) -> bool {
+        self.capabilities.contains(CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::SYS_ADMIN)
+    }
+
+    /// Whether the host's only cgroup tree is v2.
+    pub fn has_unified_cgroups(&self) -> bool {
+        matches!(self.cgroups.as_slice(), [one] if one.directory.is_empty())
+    }
+}
+
+fn version(release: &str) -> (u32, u32) {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn cgroups() -> Vec<Hierarchy> {
+    let unified = statfs("/sys/fs/cgroup").is_ok_and(|fs| fs.f_type as u64 == CGROUP2_MAGIC);
+    if unified {
+        return vec![Hierarchy { directory: String::new(), kind: "cgroup2", options: Vec::new() }];
+    }
+    hierarchies(&fs::read_to_string("/proc/self/cgroup").unwrap_or_default())
+}
+
+/// From /proc/self/cgroup's lines `ID:CONTROLLERS:PATH`. See cgroups(7).
+fn hierarchies(table: &str) -> Vec<Hierarchy> {
+    let names = table.lines().filter_map(|line| line.split(':').nth(1));
+    names.map(hierarchy).collect()
+}
+
+fn hierarchy(controllers: &str) -> Hierarchy {
+    match (controllers, controllers.strip_prefix("name=")) {
+        ("", _) => Hierarchy { directory: "unified".into(), kind: "cgroup2", options: Vec::new() },
+        (_, Some(name)) => {
+            Hierarchy { directory: name.into(), kind: "cgroup", options: vec!["none".into(), controllers.into()] }
+        }
+        _ => {
+            let options = controllers.split(',').map(str::to_owned).collect();
+            Hierarchy { directory: controllers.into(), kind: "cgroup", options }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_release_begins_with_its_version() {
+        assert_eq!(version("6.1.0-25-amd64"), (6, 1));
+        assert_eq!(version("5.15-rc1"), (5, 15));
+        assert_eq!(version("strange"), (0, 0));
+    }
+
+    #[test]
+    fn hybrid_hosts_have_named_controllers_and_the_v2_tree() {
+        let all = hierarchies("3:cpu,cpuacct:/\n2:name=systemd:/user\n0::/\n");
+        let directories: Vec<&str> = all.iter().map(|one| one.directory.as_str()).collect();
+        assert_eq!(directories, ["cpu,cpuacct", "systemd", "unified"]);
+        assert_eq!(all[1].options, ["none", "name=systemd"]);
+        assert_eq!(all[2].kind, "cgroup2");
+    }
+}

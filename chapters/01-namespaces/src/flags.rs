@@ -1,0 +1,67 @@
+//! From slots to clone3's flags. Two kinds of new namespace are made later, by the child itself: a time namespace with
+//! offsets, and a cgroup namespace on a v1 host. See clone(2).
+
+use crate::{Facts, Namespaces};
+
+// ANCHOR: clone-flags
+/// The `CLONE_NEW*` flags of the one clone that makes the container.
+#[doc(alias = "exercise:namespaces.clone-flags")]
+pub(crate) fn clone_flags(namespaces: &Namespaces, facts: &Facts) -> u64 {
+    let new = [
+        (namespaces.user.is_new(), libc::CLONE_NEWUSER),
+        (namespaces.mount.is_new(), libc::CLONE_NEWNS),
+        (namespaces.pid.is_new(), libc::CLONE_NEWPID),
+        (namespaces.net.is_new(), libc::CLONE_NEWNET),
+        (namespaces.uts.is_new(), libc::CLONE_NEWUTS),
+        (namespaces.ipc.is_new(), libc::CLONE_NEWIPC),
+        (namespaces.cgroup.is_new() && !unshares_cgroup(namespaces, facts), libc::CLONE_NEWCGROUP),
+        (namespaces.time.is_new() && time_offsets(namespaces).is_none(), libc::CLONE_NEWTIME),
+    ];
+    new.into_iter().filter(|(wanted, _)| *wanted).fold(0, |flags, (_, flag)| flags | flag as u64)
+}
+// ANCHOR_END: clone-flags
+
+/// Whether the child makes its cgroup namespace itself: its root is the cgroup that the process is in at that moment,
+/// and on v1 the child joins its cgroup only after it was born.
+pub(crate) fn unshares_cgroup(namespaces: &Namespaces, facts: &Facts) -> bool {
+    namespaces.cgroup.is_new() && !facts.has_unified_cgroups()
+}
+
+/// The offsets of a new time namespace, if there are any: they can only be written before anyone is inside.
+pub(crate) fn time_offsets(namespaces: &Namespaces) -> Option<crate::TimeOffsets> {
+    match namespaces.time {
+        crate::Slot::New(offsets) if offsets != crate::TimeOffsets::default() => Some(offsets),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hierarchy, IdMaps, Slot, TimeOffsets, facts::Facts};
+
+    fn facts(directory: &str) -> Facts {
+        let one = Hierarchy { directory: directory.into(), kind: "cgroup2", options: vec![] };
+        Facts { kernel: (6, 1), uid: 0, gid: 0, capabilities: rustix::thread::CapabilitySet::all(), cgroups: vec![one] }
+    }
+
+    #[test]
+    fn all_eight_come_from_one_clone_on_a_v2_host() {
+        let flags = clone_flags(&Namespaces::new(IdMaps::single(0, 0)), &facts(""));
+        assert_eq!(flags.count_ones(), 8);
+    }
+
+    #[test]
+    fn offsets_and_v1_cgroups_are_left_to_the_child() {
+        let mut namespaces = Namespaces::new(IdMaps::single(0, 0));
+        namespaces.time = Slot::New(TimeOffsets { monotonic_secs: 0, boottime_secs: 86_400 });
+        let flags = clone_flags(&namespaces, &facts("unified"));
+        assert_eq!(flags & (libc::CLONE_NEWTIME | libc::CLONE_NEWCGROUP) as u64, 0);
+        assert_eq!(flags.count_ones(), 6);
+    }
+
+    #[test]
+    fn the_host_s_namespaces_need_no_flag() {
+        assert_eq!(clone_flags(&Namespaces::host(), &facts("")), 0);
+    }
+}

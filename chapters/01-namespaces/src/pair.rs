@@ -1,0 +1,105 @@
+//! The one socket pair between the process that makes a container and the container's first process.
+//!
+//! SEQPACKET keeps messages apart, carries descriptors, and tells each side when the other is gone. See unix(7).
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    mem::MaybeUninit,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    rc::Rc,
+};
+
+use conex_kernel::{Error, Observer, Record, Result, Step};
+use rustix::{
+    io::retry_on_intr,
+    net::{
+        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+        SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    },
+};
+
+use crate::{NAME, message::Message};
+
+/// One end.
+pub(crate) struct Pair(OwnedFd);
+
+/// The longest datagram: five texts of a record.
+const DATAGRAM_BYTES_MAX: usize = 96 << 10;
+
+impl Pair {
+    /// Both ends; the first is for the parent.
+    pub(crate) fn new() -> Result<(Self, Self)> {
+        let made = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
+        let (ours, theirs) = made.map_err(|errno| Error::new(NAME, "socketpair", &errno.into()))?;
+        Ok((Self(ours), Self(theirs)))
+    }
+
+    // ANCHOR: messages
+    /// Sends one message, with a descriptor or without.
+    pub(crate) fn send(&self, message: &Message, descriptor: Option<BorrowedFd<'_>>) -> Result<()> {
+        let bytes = message.encode();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
+        if !descriptors.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        }
+        // NOSIGNAL: a peer that died is an error here, not the end of us.
+        let sent = retry_on_intr(|| sendmsg(&self.0, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL));
+        sent.map(drop).map_err(|errno| Error::new(NAME, "send to the other side", &errno.into()))
+    }
+
+    /// Waits for the next message; `None` once the other side is gone.
+    #[doc(alias = "exercise:namespaces.messages")]
+    pub(crate) fn receive(&self) -> Result<Option<(Message, Option<OwnedFd>)>> {
+        let failed = |error: io::Error| Error::new(NAME, "receive from the other side", &error);
+        let mut bytes = vec![0; DATAGRAM_BYTES_MAX];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let received = retry_on_intr(|| {
+            let parts = &mut [IoSliceMut::new(&mut bytes)];
+            recvmsg(&self.0, parts, &mut control, RecvFlags::CMSG_CLOEXEC)
+        });
+        let length = received.map_err(|errno| failed(errno.into()))?.bytes;
+        let descriptor = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        match length {
+            0 => Ok(None),
+            _ => match Message::decode(&bytes[..length]) {
+                Some(message) => Ok(Some((message, descriptor))),
+                None => Err(failed(io::Error::other("not one of our messages"))),
+            },
+        }
+    }
+    // ANCHOR_END: messages
+
+    /// Whether the other side still has its end open; does not wait.
+    pub(crate) fn peer_lives(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let fd = self.0.as_fd();
+        let mut fds = [PollFd::new(&fd, PollFlags::empty())];
+        let polled = retry_on_intr(|| poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })));
+        polled.is_ok() && !fds[0].revents().contains(PollFlags::HUP)
+    }
+}
+
+/// Sends the child's records to the parent, whose observer prints them; faults are still injected here.
+pub(crate) struct Relay {
+    /// The parent's observer, as the clone copied it.
+    pub(crate) inner: Rc<dyn Observer>,
+    /// The child's end.
+    pub(crate) pair: Rc<Pair>,
+}
+
+impl Observer for Relay {
+    fn before(&self, step: &Step<'_>) -> io::Result<()> {
+        self.inner.before(step)
+    }
+
+    fn after(&self, record: Record) {
+        // A parent that is gone needs no narration; the next `receive` ends this process.
+        let _ = self.pair.send(&Message::Did(record), None);
+    }
+}

@@ -1,0 +1,97 @@
+//! Why this host refuses user namespaces, in a sentence with the fix instead of a bare EPERM.
+
+use std::fs;
+
+use conex_kernel::Error;
+
+use crate::Facts;
+
+/// The host's switches, as far as they can be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Switches {
+    /// user.max_user_namespaces.
+    max: Option<u64>,
+    /// kernel.unprivileged_userns_clone, which Debian had.
+    debian: Option<u64>,
+    /// kernel.apparmor_restrict_unprivileged_userns, which Ubuntu has.
+    apparmor: Option<u64>,
+    /// Whether a seccomp filter watches us: we are in a container ourselves.
+    filtered: bool,
+}
+
+impl Switches {
+    fn read() -> Self {
+        let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        Self {
+            max: number("/proc/sys/user/max_user_namespaces"),
+            debian: number("/proc/sys/kernel/unprivileged_userns_clone"),
+            apparmor: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
+            filtered: status.lines().any(|line| line.starts_with("Seccomp:\t2")),
+        }
+    }
+}
+
+/// Adds the reason and the fix to an error that the host's switches explain.
+pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
+    match error.errno() {
+        Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS) if error.hint.is_none() => {
+            match advice(Switches::read(), facts.is_privileged(), error.errno()) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
+        }
+        _ => error,
+    }
+}
+
+fn advice(switches: Switches, privileged: bool, errno: Option<i32>) -> Option<&'static str> {
+    let Switches { max, debian, apparmor, filtered } = switches;
+    if max == Some(0) || errno == Some(libc::ENOSPC) {
+        return Some("this host allows no more user namespaces; as root: sysctl -w user.max_user_namespaces=15000");
+    }
+    if !privileged && debian == Some(0) {
+        return Some("this host lets only root make user namespaces; as root: sysctl -w kernel.unprivileged_userns_clone=1");
+    }
+    if !privileged && apparmor == Some(1) {
+        return Some(
+            "AppArmor takes the rights of an ordinary user's user namespace; as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or give this program a profile with `userns,`",
+        );
+    }
+    if filtered {
+        return Some("a seccomp filter watches this process, as inside a docker container: start that container with --privileged, or with --security-opt seccomp=unconfined");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(switches: Switches, privileged: bool) -> &'static str {
+        advice(switches, privileged, Some(libc::EPERM)).unwrap_or("nothing")
+    }
+
+    #[test]
+    fn each_switch_has_its_fix() {
+        let off = Switches { max: Some(0), ..Switches::default() };
+        assert!(told(off, true).contains("user.max_user_namespaces"));
+        let debian = Switches { debian: Some(0), ..Switches::default() };
+        assert!(told(debian, false).contains("kernel.unprivileged_userns_clone"));
+        let ubuntu = Switches { apparmor: Some(1), max: Some(1000), ..Switches::default() };
+        assert!(told(ubuntu, false).contains("AppArmor"));
+        let docker = Switches { filtered: true, max: Some(1000), ..Switches::default() };
+        assert!(told(docker, true).contains("seccomp"));
+    }
+
+    #[test]
+    fn switches_that_bind_only_users_explain_nothing_to_root() {
+        let users = Switches { debian: Some(0), apparmor: Some(1), ..Switches::default() };
+        assert_eq!(told(users, true), "nothing");
+    }
+
+    #[test]
+    fn too_many_namespaces_are_told_by_the_errno_alone() {
+        assert!(advice(Switches::default(), true, Some(libc::ENOSPC)).is_some_and(|hint| hint.contains("max_user_namespaces")));
+    }
+}

@@ -1,0 +1,203 @@
+//! The life of a container from plan to end: `spawn → Waiting → Running → Finished`. The types hold the order.
+
+use std::{
+    os::fd::{BorrowedFd, OwnedFd},
+    rc::Rc,
+};
+
+use conex_kernel::{Error, Kernel, Result};
+
+use crate::{
+    ContainerId, Exit, Finished, Host, NAME, Part, Plan, Slot, Target,
+    birth::{self, Newborn, clone_child},
+    child::Child,
+    detached::Trees,
+    fallbacks, idmap,
+    message::Message,
+    pair::Pair,
+    refusal,
+    undo::Undo,
+};
+
+/// Plans, prepares, clones, maps ids and attaches: the child mounts meanwhile, and waits before its pivot.
+///
+/// On any failure everything that was done is undone, in reverse order, before the error comes back.
+pub fn spawn<'a>(host: &'a Host, id: &'a ContainerId, parts: &'a [&'a dyn Part], mut plan: Plan) -> Result<Waiting<'a>> {
+    fill(&mut plan, host, id, parts)?;
+    let mut undo = Undo::new(host, id, parts);
+    match birth(&mut undo, &plan) {
+        Ok((pair, target)) => Ok(Waiting { undo, pair, target }),
+        Err(error) => Err(undo.failed(error)),
+    }
+}
+
+/// Shows every operation of `spawn` and `start` to the kernel's observer, and performs none.
+pub fn dry_run(host: &Host, id: &ContainerId, parts: &[&dyn Part], mut plan: Plan) -> Result<()> {
+    fill(&mut plan, host, id, parts)?;
+    let kernel = &host.kernel;
+    let trees = Rc::new(Trees::prepare(kernel, &host.facts, &plan)?);
+    let (ours, theirs) = Pair::new()?;
+    let unborn = Child::new(kernel, &host.facts, &plan, trees.clone(), Pair::new()?.1);
+    clone_child(kernel, unborn)?;
+    write_maps(kernel, &plan, &trees, 0)?;
+    // What the parent will say is said in advance, and what the child would have done is told in this process.
+    ours.send(&Message::Mapped, None)?;
+    ours.send(&Message::Go, None)?;
+    Child::new(kernel, &host.facts, &plan, trees, theirs).live()
+}
+
+fn fill(plan: &mut Plan, host: &Host, id: &ContainerId, parts: &[&dyn Part]) -> Result<()> {
+    for (position, part) in parts.iter().enumerate() {
+        if parts[..position].iter().any(|other| other.name() == part.name()) {
+            return Err(Error::refused(part.name(), "join the stack", "there is a part of this name already"));
+        }
+        part.plan(&host.facts, id, plan);
+    }
+    fallbacks::fit(plan);
+    Ok(())
+}
+
+fn birth(undo: &mut Undo<'_>, plan: &Plan) -> Result<(Pair, Target)> {
+    let (host, kernel) = (undo.host, &undo.host.kernel);
+    undo.prepare()?;
+    let trees = Rc::new(Trees::prepare(kernel, &host.facts, plan)?);
+    let (pair, theirs) = Pair::new()?;
+    let target = bear(undo, &pair, Child::new(kernel, &host.facts, plan, trees, theirs))?;
+    Ok((pair, target))
+}
+
+/// Clones, and speaks with the child until it can go on by itself.
+fn bear(undo: &mut Undo<'_>, pair: &Pair, child: Child<'_>) -> Result<Target> {
+    let (host, kernel, plan) = (undo.host, &undo.host.kernel, child.plan);
+    let trees = child.trees.clone();
+    let target = match clone_child(kernel, child)? {
+        Newborn::Container(target) => target,
+        Newborn::Usher(usher) => ushered(undo, pair, usher)?,
+    };
+    undo.watch(target.clone());
+    write_maps(kernel, plan, &trees, target.pid()).map_err(|error| refusal::explain(error, &host.facts))?;
+    pair.send(&Message::Mapped, None)?;
+    undo.attach(&target)?;
+    Ok(target)
+}
+
+/// Waits for the usher's word, and for its end.
+fn ushered(undo: &mut Undo<'_>, pair: &Pair, usher: Target) -> Result<Target> {
+    let born = next(pair, &undo.host.kernel);
+    let dismissed = birth::dismiss(&usher);
+    match born? {
+        (Message::Born { pid }, Some(pidfd)) => {
+            let target = Target::new(pid, pidfd);
+            undo.watch(target.clone());
+            dismissed.map(|()| target)
+        }
+        (other, _) => Err(unexpected(&other)),
+    }
+}
+
+fn write_maps(kernel: &Kernel, plan: &Plan, trees: &Trees, pid: i32) -> Result<()> {
+    let Slot::New(maps) = &plan.namespaces.user else { return Ok(()) };
+    idmap::write_id_maps(kernel, pid, maps)?;
+    trees.map_ids(kernel, plan, pid)
+}
+
+/// The next message that is not a record; records go to the observer. A fault becomes its error.
+fn next(pair: &Pair, kernel: &Kernel) -> Result<(Message, Option<OwnedFd>)> {
+    loop {
+        match pair.receive()? {
+            Some((Message::Did(record), _)) => {
+                if let Some(observer) = kernel.observer() {
+                    observer.after(record);
+                }
+            }
+            Some((Message::Fault(error), _)) => return Err(error),
+            Some(other) => return Ok(other),
+            None => return Err(Error::refused(NAME, "make the container", "its process ended before it ran the program")
+                .with_hint("the kernel's log may say why; out of memory is the usual reason")),
+        }
+    }
+}
+
+fn unexpected(message: &Message) -> Error {
+    Error::refused(NAME, "listen to the container", format!("it said {message:?} at the wrong time"))
+}
+
+/// A container whose parts are attached and whose process waits before its pivot. Undone when dropped.
+pub struct Waiting<'a> {
+    undo: Undo<'a>,
+    pair: Pair,
+    target: Target,
+}
+
+impl<'a> Waiting<'a> {
+    /// Its process.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Lets it run the program; comes back once it does.
+    pub fn start(mut self) -> Result<Running<'a>> {
+        match self.converse() {
+            Ok(console) => Ok(Running { undo: self.undo, target: self.target, console }),
+            Err(error) => {
+                let error = refusal::explain(error, &self.undo.host.facts);
+                Err(self.undo.failed(error))
+            }
+        }
+    }
+
+    fn converse(&mut self) -> Result<Option<OwnedFd>> {
+        let kernel = &self.undo.host.kernel;
+        let mut console = None;
+        loop {
+            match next(&self.pair, kernel)? {
+                (Message::Console, Some(master)) => console = Some(master),
+                (Message::Mounted, _) => self.pair.send(&Message::Go, None)?,
+                (Message::Exec, _) => break,
+                (other, _) => return Err(unexpected(&other)),
+            }
+        }
+        // After the last word comes either the end, since exec closed the child's end, or why exec failed.
+        match self.pair.receive()? {
+            None => Ok(console),
+            Some((Message::Did(record), _)) => {
+                if let Some(observer) = kernel.observer() {
+                    observer.after(record);
+                }
+                next(&self.pair, kernel).and_then(|(other, _)| Err(unexpected(&other)))
+            }
+            Some((Message::Fault(error), _)) => Err(error),
+            Some((other, _)) => Err(unexpected(&other)),
+        }
+    }
+}
+
+/// A container whose program runs. Killed and undone when dropped.
+pub struct Running<'a> {
+    undo: Undo<'a>,
+    target: Target,
+    console: Option<OwnedFd>,
+}
+
+impl Running<'_> {
+    /// Its process.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The master end of its pseudo-terminal, if the plan asked for one.
+    pub fn console(&self) -> Option<&OwnedFd> {
+        self.console.as_ref()
+    }
+
+    /// Another handle on it.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.target.pidfd()
+    }
+
+    /// Waits for its process to end, then cleans up.
+    pub fn wait(mut self) -> Result<Finished> {
+        let exit: Exit = self.undo.wait()?;
+        Ok(Finished { exit, leftovers: self.undo.unwind() })
+    }
+}
