@@ -65,9 +65,14 @@ impl Kernel {
         operation: &O,
     ) -> Result<O::Output> {
         let step = Step { side: self.side, part, operation };
+        if !O::RETURNS {
+            observer.after(Record::new(&step, &operation.command(), Duration::ZERO, None));
+        }
         let (took, outcome) = self.timed(observer, &step, operation);
         let failure = outcome.as_ref().err().map(ToString::to_string);
-        observer.after(Record::new(&step, &operation.command(), took, failure));
+        if O::RETURNS || failure.is_some() {
+            observer.after(Record::new(&step, &operation.command(), took, failure));
+        }
         outcome.map_err(|error| Error::new(part, operation, &error))
     }
 

@@ -11,6 +11,9 @@ pub trait Operation: fmt::Display {
     /// What a successful run gives: a descriptor, a process, mostly nothing.
     type Output;
 
+    /// Whether a successful run comes back; exec does not, and so is told before it runs.
+    const RETURNS: bool = true;
+
     /// Makes the change. Errors carry the kernel's errno, or a sentence for what the operation itself refuses.
     fn run(&self) -> io::Result<Self::Output>;
 

@@ -5,14 +5,13 @@
 
 use std::{
     any::Any,
-    fs, io, mem,
-    os::{
-        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-        linux::fs::MetadataExt,
-    },
+    io, mem,
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
 };
+
+use nix::sched::CloneFlags;
 
 use crate::operations::BpfInstruction;
 
@@ -65,14 +64,10 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// Fails unless this process has exactly one thread.
 fn single_threaded() -> io::Result<()> {
-    // A directory has one link for itself, one for its name and one for each subdirectory, here a thread.
-    let threads = fs::metadata("/proc/self/task").map(|task| task.st_nlink().saturating_sub(2));
-    match threads {
-        Ok(1) => Ok(()),
-        Ok(n) => {
-            Err(io::Error::other(format!("this process has {n} threads, and only a single-threaded one may clone")))
-        }
-        Err(_) => Err(io::Error::other("cannot count this process's threads: /proc is not mounted")),
+    // unshare(CLONE_THREAD) changes nothing in a single-threaded process and is EINVAL in any other, with or without /proc.
+    match nix::sched::unshare(CloneFlags::CLONE_THREAD) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(io::Error::other("this process has several threads, and only a single-threaded one may clone")),
     }
 }
 

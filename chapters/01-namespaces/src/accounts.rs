@@ -4,10 +4,7 @@ use std::{os::fd::BorrowedFd, path::Path};
 
 use conex_kernel::{Error, Result, read_inside};
 
-use crate::{
-    NAME, User,
-    user::Who,
-};
+use crate::{NAME, User, user::Who};
 
 /// Who the process will be, all numbers known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +60,9 @@ fn groups(group: &str) -> impl Iterator<Item = (&str, u32, &str)> {
 fn resolve(user: &User, passwd: &str, group: &str) -> Result<Identity> {
     let account = match &user.user {
         Who::Id(id) => accounts(passwd).find(|account| account.uid == *id),
-        Who::Name(name) => Some(accounts(passwd).find(|account| account.name == name).ok_or_else(|| unknown("user", name, "passwd"))?),
+        Who::Name(name) => {
+            Some(accounts(passwd).find(|account| account.name == name).ok_or_else(|| unknown("user", name, "passwd"))?)
+        }
     };
     let uid = match (&user.user, &account) {
         (Who::Id(id), _) => *id,
@@ -84,8 +83,10 @@ fn resolve(user: &User, passwd: &str, group: &str) -> Result<Identity> {
 }
 
 fn memberships(name: &str, group: &str) -> Vec<u32> {
-    let mut gids: Vec<u32> =
-        groups(group).filter(|(_, _, members)| members.split(',').any(|member| member == name)).map(|(_, gid, _)| gid).collect();
+    let mut gids: Vec<u32> = groups(group)
+        .filter(|(_, _, members)| members.split(',').any(|member| member == name))
+        .map(|(_, gid, _)| gid)
+        .collect();
     gids.sort_unstable();
     gids.dedup();
     gids
@@ -100,7 +101,8 @@ fn unknown(what: &str, name: &str, file: &str) -> Error {
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:33::/srv:/bin/false\n0:x:1000:1000::/evil:/bin/sh\nbroken\n#:x:x\n";
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/sh\nweb:x:33:33::/srv:/bin/false\n0:x:1000:1000::/evil:/bin/sh\nbroken\n#:x:x\n";
     const GROUP: &str = "root:x:0:\nweb:x:33:\nlogs:x:4:web,root\nlate:x:9:web\n";
 
     fn identity(user: &str) -> Result<Identity> {

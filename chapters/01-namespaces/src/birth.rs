@@ -11,7 +11,7 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use crate::{
     NAME, Target,
     child::{Child, FAILED, report_panic},
-    flags::clone_flags,
+    flags::{clone_flags, unshares_cgroup},
     join,
     message::Message,
     pair::Pair,
@@ -33,29 +33,40 @@ pub(crate) fn clone_child(kernel: &Kernel, child: Child<'_>) -> Result<Newborn> 
     let facts = child.facts;
     let joins = !namespaces.joined().is_empty();
     let pair = child.pair.clone();
+    let late = if unshares_cgroup(namespaces, facts) { libc::CLONE_NEWCGROUP as u64 } else { 0 };
     let cloned = match joins {
-        false => clone(kernel, flags, pair, move || child.run()),
-        true => clone(kernel, 0, pair, move || usher(child, flags)),
+        false => clone(kernel, (flags, late), pair, move || child.run()),
+        true => clone(kernel, (0, 0), pair, move || usher(child, flags)),
     };
-    let target = cloned.map(|Cloned { pid, pidfd }| Target::new(pid, pidfd)).map_err(|error| refusal::explain(error, facts))?;
+    let target =
+        cloned.map(|Cloned { pid, pidfd }| Target::new(pid, pidfd)).map_err(|error| refusal::explain(error, facts))?;
     Ok(if joins { Newborn::Usher(target) } else { Newborn::Container(target) })
 }
 
-fn clone<'a>(kernel: &Kernel, flags: u64, pair: Rc<Pair>, main: impl FnOnce() -> u8 + 'a) -> Result<Cloned> {
+/// `flags`: those of this clone, and those that the child will unshare.
+fn clone<'a>(
+    kernel: &Kernel,
+    (flags, late): (u64, u64),
+    pair: Rc<Pair>,
+    main: impl FnOnce() -> u8 + 'a,
+) -> Result<Cloned> {
     let quiet_main = move || {
         // The parent tells the user what went wrong; a second voice on the same stderr would only confuse.
         std::panic::set_hook(Box::new(|_| {}));
         main()
     };
     let panicked = move |payload: Box<dyn std::any::Any + Send>| report_panic(&pair, payload.as_ref());
-    kernel.perform(NAME, Clone { flags, cgroup: None, main: Cell::new(Some((Box::new(quiet_main), Box::new(panicked)))) })
+    kernel.perform(
+        NAME,
+        Clone { flags, late, cgroup: None, main: Cell::new(Some((Box::new(quiet_main), Box::new(panicked)))) },
+    )
 }
 
 /// Joins, clones a sibling rather than a child, sends its descriptor to the parent of both, and ends.
 fn usher(child: Child<'_>, flags: u64) -> u8 {
     let (kernel, pair) = (child.kernel.clone(), child.pair.clone());
     let born = join::join(&kernel, &child.plan.namespaces)
-        .and_then(|()| clone(&kernel, flags | libc::CLONE_PARENT as u64, pair.clone(), move || child.run()))
+        .and_then(|()| clone(&kernel, (flags | libc::CLONE_PARENT as u64, 0), pair.clone(), move || child.run()))
         .and_then(|Cloned { pid, pidfd }| pair.send(&Message::Born { pid }, Some(pidfd.as_fd())));
     match born {
         Ok(()) => 0,

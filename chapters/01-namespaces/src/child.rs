@@ -12,7 +12,8 @@ use std::{
 use conex_kernel::{
     Error, Kernel, Result, Root,
     operations::{
-        BecomeRoot, LoopbackUp, MakePrivate, MayNotDump, OpenConsole, SetHostname, SetUmask, Terminal, Unshare, WriteTimeOffsets,
+        BecomeRoot, LoopbackUp, MakePrivate, MayNotDump, OpenConsole, SetHostname, SetUmask, Terminal, Unshare,
+        WriteTimeOffsets,
     },
 };
 
@@ -81,7 +82,8 @@ impl<'a> Child<'a> {
             None => {
                 name_and_link(&kernel, plan)?;
                 let root = mounts::open_root()?;
-                let terminal = open_console(&kernel, plan, &pair, Root { fd: root.as_fd(), path: Path::new("/") }, None)?;
+                let terminal =
+                    open_console(&kernel, plan, &pair, Root { fd: root.as_fd(), path: Path::new("/") }, None)?;
                 pair.send(&Message::Mounted, None)?;
                 expect(&pair, &Message::Go)?;
                 terminal
@@ -143,7 +145,13 @@ fn name_and_link(kernel: &Kernel, plan: &Plan) -> Result<()> {
 }
 
 /// Opens the console in the container's own devpts and sends its master end to the parent.
-fn open_console(kernel: &Kernel, plan: &Plan, pair: &Pair, root: Root<'_>, bind: Option<&Path>) -> Result<Option<OwnedFd>> {
+fn open_console(
+    kernel: &Kernel,
+    plan: &Plan,
+    pair: &Pair,
+    root: Root<'_>,
+    bind: Option<&Path>,
+) -> Result<Option<OwnedFd>> {
     let Some(size) = plan.console else { return Ok(None) };
     let Terminal { master, slave } = kernel.perform(NAME, OpenConsole { root, size, bind })?;
     pair.send(&Message::Console, Some(master.as_fd()))?;

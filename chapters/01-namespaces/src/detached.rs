@@ -61,7 +61,8 @@ impl Trees {
             true => PathBuf::from("/dev/null"),
             false => PathBuf::from(format!("/proc/{pid}/ns/user")),
         };
-        let namespace = fs::File::open(&namespace).map_err(|error| Error::new(NAME, format!("open {}", namespace.display()), &error))?;
+        let namespace = fs::File::open(&namespace)
+            .map_err(|error| Error::new(NAME, format!("open {}", namespace.display()), &error))?;
         for (tree, wish) in all {
             let set = SetTree {
                 tree: tree.as_fd(),
@@ -71,7 +72,9 @@ impl Trees {
                 recursive: wish.recursive,
             };
             kernel.perform(wish.part, set).map_err(|error| {
-                error.with_hint("this file system can't be seen through an id map; keep the host's ids: --map 0:0:4294967295")
+                error.with_hint(
+                    "this file system can't be seen through an id map; keep the host's ids: --map 0:0:4294967295",
+                )
             })?;
         }
         Ok(())
@@ -113,7 +116,10 @@ fn clone_tree(kernel: &Kernel, plan: &Plan, wish: &Wish<'_>) -> Result<OwnedFd> 
     }
     if !is_mapped(plan, wish) {
         let (attributes, recursive) = (wish.attributes, wish.recursive);
-        kernel.perform(wish.part, SetTree { tree: tree.as_fd(), source: wish.path, attributes, id_map: None, recursive })?;
+        kernel.perform(
+            wish.part,
+            SetTree { tree: tree.as_fd(), source: wish.path, attributes, id_map: None, recursive },
+        )?;
     }
     Ok(tree)
 }

@@ -8,8 +8,8 @@ use std::{
 use conex_kernel::{
     Error, Kernel, Result,
     operations::{
-        ChangeDirectory, CloseDescriptors, DropBounding, Execute, LoadSeccomp, NewSession, NoNewPrivileges, ParentDeathSignal,
-        SetCapabilities, SetGroups, SetIds, SetLimit, SetUmask, UseTerminal,
+        ChangeDirectory, CloseDescriptors, DropBounding, Execute, LoadSeccomp, NewSession, NoNewPrivileges,
+        ParentDeathSignal, SetCapabilities, SetGroups, SetIds, SetLimit, SetUmask, UseTerminal,
     },
 };
 use rustix::thread::CapabilitySet;
@@ -71,7 +71,9 @@ fn drop_privileges(kernel: &Kernel, plan: &Plan, identity: &Identity) -> Result<
     }
     kernel.perform(NAME, DropBounding { keep: plan.capabilities })?;
     set_groups(kernel, plan, identity)?;
-    kernel.perform(NAME, SetIds { uid: identity.uid, gid: identity.gid }).map_err(|error| explain_ids(error, plan, identity))?;
+    kernel
+        .perform(NAME, SetIds { uid: identity.uid, gid: identity.gid })
+        .map_err(|error| explain_ids(error, plan, identity))?;
     // Leaving uid 0 has emptied the sets; asking for more would be refused.
     let set = if identity.uid == 0 { plan.capabilities } else { CapabilitySet::empty() };
     kernel.perform(NAME, SetCapabilities { set })?;

@@ -28,7 +28,8 @@ impl ContainerId {
     pub fn random() -> Result<Self> {
         loop {
             let mut bytes = [0; DIGITS / 2];
-            getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|errno| Error::new(NAME, "getrandom", &errno.into()))?;
+            getrandom(&mut bytes, GetRandomFlags::empty())
+                .map_err(|errno| Error::new(NAME, "getrandom", &errno.into()))?;
             let id = Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
             // The short form becomes the host name, which must not read as a number.
             if !id.short().bytes().all(|byte| byte.is_ascii_digit()) {

@@ -27,12 +27,17 @@ impl IdRange {
             _ => return Err(refused(text, "it is not INSIDE:OUTSIDE:COUNT, three numbers")),
         };
         let fits = |first: u32| range.count > 0 && first.checked_add(range.count).is_some();
-        if fits(range.inside) && fits(range.outside) { Ok(range) } else { Err(refused(text, "it is empty or goes beyond the last id")) }
+        if fits(range.inside) && fits(range.outside) {
+            Ok(range)
+        } else {
+            Err(refused(text, "it is empty or goes beyond the last id"))
+        }
     }
 }
 
 fn refused(text: &str, why: &str) -> Error {
-    Error::refused(NAME, format!("read id range {text:?}"), why).with_hint("0:100000:65536 gives root and 65,535 more ids to the container")
+    Error::refused(NAME, format!("read id range {text:?}"), why)
+        .with_hint("0:100000:65536 gives root and 65,535 more ids to the container")
 }
 
 /// The two maps.
@@ -87,7 +92,10 @@ mod tests {
 
     #[test]
     fn a_range_is_three_numbers_that_fit() {
-        assert_eq!(IdRange::parse("0:100000:65536").expect("a range"), IdRange { inside: 0, outside: 100_000, count: 65_536 });
+        assert_eq!(
+            IdRange::parse("0:100000:65536").expect("a range"),
+            IdRange { inside: 0, outside: 100_000, count: 65_536 }
+        );
         for bad in ["", "0:1", "0:1:0", "0:4294967295:2", "0:-1:1", "a:b:c", "0:1:2:3", "4294967296:0:1"] {
             assert!(IdRange::parse(bad).is_err(), "{bad} was taken");
         }

@@ -14,8 +14,8 @@ use std::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conex_kernel::{Error, Format, Kernel, Narration, RawMode, Result, relay, size_of};
 use conex_namespaces::{
-    ContainerId, Directory, Facts, Finished, Host, IdMaps, IdRange, Part, Plan, Process, Running, Target, User, dry_run,
-    exit_status, spawn,
+    ContainerId, Directory, Facts, Finished, Host, IdMaps, IdRange, Part, Plan, Process, Running, Target, User,
+    dry_run, exit_status, spawn,
 };
 use rustix::{stdio, termios::isatty};
 
@@ -188,7 +188,8 @@ fn process(common: &Common, command: &[OsString]) -> Result<Process> {
 
 fn strings(words: &[OsString]) -> Result<Vec<CString>> {
     let string = |word: &OsString| {
-        CString::new(word.clone().into_vec()).map_err(|_| Error::refused("ch01", "read the command line", "a word holds a NUL"))
+        CString::new(word.clone().into_vec())
+            .map_err(|_| Error::refused("ch01", "read the command line", "a word holds a NUL"))
     };
     words.iter().map(string).collect()
 }

@@ -106,12 +106,14 @@ fn decode_fault(bytes: &[u8]) -> Option<Message> {
 
 /// Texts with a NUL between them; a NUL inside one becomes a blank.
 fn texts(texts: &[&str]) -> Vec<u8> {
-    let cut: Vec<String> = texts.iter().map(|text| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].replace('\0', " ")).collect();
+    let cut: Vec<String> =
+        texts.iter().map(|text| text[..text.floor_char_boundary(TEXT_BYTES_MAX)].replace('\0', " ")).collect();
     cut.join("\0").into_bytes()
 }
 
 fn split<const N: usize>(bytes: &[u8]) -> Option<[String; N]> {
-    let texts: Vec<String> = bytes.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+    let texts: Vec<String> =
+        bytes.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
     texts.try_into().ok()
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 use conex_kernel::{
     Error, Kernel, Result, Root,
-    operations::{AttachRoot, AttachTree, MakeDevice, MakeFilesystem, MakeLink, Mask, MountFilesystem, RebindInside, RemountInside},
+    operations::{
+        AttachRoot, AttachTree, MakeDevice, MakeFilesystem, MakeLink, Mask, MountFilesystem, RebindInside,
+        RemountInside,
+    },
 };
 use rustix::{
     fs::{CWD, Mode, OFlags, openat},
@@ -69,7 +72,10 @@ fn mount_one(kernel: &Kernel, plan: &Plan, mount: &Mount, tree: &Option<OwnedFd>
     let cloned = if tree.is_none() { detached::clone_mount(kernel, plan, mount)? } else { None };
     let Some(tree) = tree.as_ref().or(cloned.as_ref()) else { return Ok(()) };
     let (attributes, kind, links) = (mount.attributes, mount.kind, *links);
-    kernel.perform(part, AttachTree { tree: tree.as_fd(), source: path, recursive, attributes, root, target, kind, links })
+    kernel.perform(
+        part,
+        AttachTree { tree: tree.as_fd(), source: path, recursive, attributes, root, target, kind, links },
+    )
 }
 
 /// Takes away what the container may not read or write: after the mounts, since it covers parts of them.

@@ -59,8 +59,13 @@ impl Part for Directory {
         Err(match errno {
             rustix::io::Errno::NOENT => Error::refused(NAME, operation, "there is no such directory"),
             rustix::io::Errno::NOTDIR => {
-                let why = if fs::metadata(&self.path).is_ok() { "it is not a directory" } else { "a part of its path is not a directory" };
-                Error::refused(NAME, operation, why).with_hint("unpack an archive into a directory first: tar -C DIR -xf ARCHIVE")
+                let why = if fs::metadata(&self.path).is_ok() {
+                    "it is not a directory"
+                } else {
+                    "a part of its path is not a directory"
+                };
+                Error::refused(NAME, operation, why)
+                    .with_hint("unpack an archive into a directory first: tar -C DIR -xf ARCHIVE")
             }
             other => Error::new(NAME, operation, &other.into()),
         })

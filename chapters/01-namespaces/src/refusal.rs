@@ -51,7 +51,9 @@ fn advice(switches: Switches, privileged: bool, errno: Option<i32>) -> Option<&'
         return Some("this host allows no more user namespaces; as root: sysctl -w user.max_user_namespaces=15000");
     }
     if !privileged && debian == Some(0) {
-        return Some("this host lets only root make user namespaces; as root: sysctl -w kernel.unprivileged_userns_clone=1");
+        return Some(
+            "this host lets only root make user namespaces; as root: sysctl -w kernel.unprivileged_userns_clone=1",
+        );
     }
     if !privileged && apparmor == Some(1) {
         return Some(
@@ -59,7 +61,9 @@ fn advice(switches: Switches, privileged: bool, errno: Option<i32>) -> Option<&'
         );
     }
     if filtered {
-        return Some("a seccomp filter watches this process, as inside a docker container: start that container with --privileged, or with --security-opt seccomp=unconfined");
+        return Some(
+            "a seccomp filter watches this process, as inside a docker container: start that container with --privileged, or with --security-opt seccomp=unconfined",
+        );
     }
     None
 }
@@ -92,6 +96,9 @@ mod tests {
 
     #[test]
     fn too_many_namespaces_are_told_by_the_errno_alone() {
-        assert!(advice(Switches::default(), true, Some(libc::ENOSPC)).is_some_and(|hint| hint.contains("max_user_namespaces")));
+        assert!(
+            advice(Switches::default(), true, Some(libc::ENOSPC))
+                .is_some_and(|hint| hint.contains("max_user_namespaces"))
+        );
     }
 }

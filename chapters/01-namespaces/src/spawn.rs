@@ -22,7 +22,12 @@ use crate::{
 /// Plans, prepares, clones, maps ids and attaches: the child mounts meanwhile, and waits before its pivot.
 ///
 /// On any failure everything that was done is undone, in reverse order, before the error comes back.
-pub fn spawn<'a>(host: &'a Host, id: &'a ContainerId, parts: &'a [&'a dyn Part], mut plan: Plan) -> Result<Waiting<'a>> {
+pub fn spawn<'a>(
+    host: &'a Host,
+    id: &'a ContainerId,
+    parts: &'a [&'a dyn Part],
+    mut plan: Plan,
+) -> Result<Waiting<'a>> {
     fill(&mut plan, host, id, parts)?;
     let mut undo = Undo::new(host, id, parts);
     match birth(&mut undo, &plan) {
@@ -101,8 +106,8 @@ fn write_maps(kernel: &Kernel, plan: &Plan, trees: &Trees, pid: i32) -> Result<(
     trees.map_ids(kernel, plan, pid)
 }
 
-/// The next message that is not a record; records go to the observer. A fault becomes its error.
-fn next(pair: &Pair, kernel: &Kernel) -> Result<(Message, Option<OwnedFd>)> {
+/// The next message that is not a record, or `None` at the end; records go to the observer, a fault becomes its error.
+fn next_or_end(pair: &Pair, kernel: &Kernel) -> Result<Option<(Message, Option<OwnedFd>)>> {
     loop {
         match pair.receive()? {
             Some((Message::Did(record), _)) => {
@@ -111,11 +116,17 @@ fn next(pair: &Pair, kernel: &Kernel) -> Result<(Message, Option<OwnedFd>)> {
                 }
             }
             Some((Message::Fault(error), _)) => return Err(error),
-            Some(other) => return Ok(other),
-            None => return Err(Error::refused(NAME, "make the container", "its process ended before it ran the program")
-                .with_hint("the kernel's log may say why; out of memory is the usual reason")),
+            other => return Ok(other),
         }
     }
+}
+
+/// The next message of a child that has more to say.
+fn next(pair: &Pair, kernel: &Kernel) -> Result<(Message, Option<OwnedFd>)> {
+    next_or_end(pair, kernel)?.ok_or_else(|| {
+        Error::refused(NAME, "make the container", "its process ended before it ran the program")
+            .with_hint("the kernel's log may say why; out of memory is the usual reason")
+    })
 }
 
 fn unexpected(message: &Message) -> Error {
@@ -158,15 +169,8 @@ impl<'a> Waiting<'a> {
             }
         }
         // After the last word comes either the end, since exec closed the child's end, or why exec failed.
-        match self.pair.receive()? {
+        match next_or_end(&self.pair, kernel)? {
             None => Ok(console),
-            Some((Message::Did(record), _)) => {
-                if let Some(observer) = kernel.observer() {
-                    observer.after(record);
-                }
-                next(&self.pair, kernel).and_then(|(other, _)| Err(unexpected(&other)))
-            }
-            Some((Message::Fault(error), _)) => Err(error),
             Some((other, _)) => Err(unexpected(&other)),
         }
     }

@@ -26,7 +26,9 @@ impl Target {
         let raw = Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(no_such)?;
         let pidfd = pidfd_open(raw, PidfdFlags::empty()).map_err(|errno| match errno {
             rustix::io::Errno::SRCH => no_such(),
-            rustix::io::Errno::INVAL => Error::refused(NAME, format!("join pid {pid}"), "it is a thread, not a process"),
+            rustix::io::Errno::INVAL => {
+                Error::refused(NAME, format!("join pid {pid}"), "it is a thread, not a process")
+            }
             other => Error::new(NAME, format!("pidfd_open {pid}"), &other.into()),
         })?;
         Ok(Self::new(pid, pidfd))
@@ -69,7 +71,8 @@ impl Target {
 
     /// Whether this process and ours are in the same namespace of this kind.
     fn shares(&self, name: &str) -> Result<bool> {
-        let inode = |process: &str| fs::metadata(format!("/proc/{process}/ns/{name}")).map(|ns| (ns.st_dev(), ns.st_ino()));
+        let inode =
+            |process: &str| fs::metadata(format!("/proc/{process}/ns/{name}")).map(|ns| (ns.st_dev(), ns.st_ino()));
         let theirs = inode(&self.pid.to_string()).map_err(|error| {
             let error = Error::new(NAME, format!("look at pid {}'s {name} namespace", self.pid), &error);
             error.with_hint("only root, or the user who made the container, may enter it")

@@ -29,7 +29,9 @@ impl User {
 
     /// Reads `USER[:GROUP]`. A word of digits is always an id, never a user of that name (CVE-2016-3697).
     pub fn parse(text: &str) -> Result<Self> {
-        let refuse = |why: String| Err(Error::refused(NAME, format!("read user {text:?}"), why).with_hint("USER, UID, USER:GROUP or UID:GID"));
+        let refuse = |why: String| {
+            Err(Error::refused(NAME, format!("read user {text:?}"), why).with_hint("USER, UID, USER:GROUP or UID:GID"))
+        };
         let mut words = text.split(':').map(who);
         match (words.next(), words.next(), words.next()) {
             (Some(Ok(user)), None, _) => Ok(Self { user, group: None }),
@@ -70,7 +72,20 @@ mod tests {
 
     #[test]
     fn what_other_engines_took_for_root_is_refused() {
-        for bad in ["4294967296", "4294967295", "2147483648", "-1", "1:2:3", ":grp", "grp:", "", ":", "a b", "0\n", "99999999999999999999"] {
+        for bad in [
+            "4294967296",
+            "4294967295",
+            "2147483648",
+            "-1",
+            "1:2:3",
+            ":grp",
+            "grp:",
+            "",
+            ":",
+            "a b",
+            "0\n",
+            "99999999999999999999",
+        ] {
             assert!(User::parse(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -42,11 +42,19 @@ impl Filesystem {
         Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, self.attributes)?)
     }
 
-    /// The words after `mount -o`.
-    pub fn options_words(&self) -> String {
-        let attributes = attribute_names(self.attributes).into_iter().map(str::to_owned);
-        let words: Vec<String> = attributes.chain(self.options.iter().cloned()).collect();
-        words.join(",")
+    /// ` -o` and its words, as mount(8) takes them; without `ro`, which would make the file system itself read-only.
+    fn options_words(&self) -> String {
+        let attributes = attribute_names(self.attributes - MountAttrFlags::MOUNT_ATTR_RDONLY);
+        let words: Vec<&str> = attributes.into_iter().chain(self.options.iter().map(String::as_str)).collect();
+        if words.is_empty() { String::new() } else { format!(" -o {}", quoted(&words.join(","))) }
+    }
+
+    /// The command that makes the mount at `target` read-only, if it shall be.
+    fn read_only_words(&self, target: &str) -> String {
+        match self.attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY) {
+            true => format!(" && mount -o remount,bind,{} {target}", attribute_names(self.attributes).join(",")),
+            false => String::new(),
+        }
     }
 }
 
@@ -126,7 +134,8 @@ impl Operation for MountFilesystem<'_> {
         let target = self.root.said(self.target);
         let target = quoted(&target.to_string_lossy());
         let Filesystem { kind, source, .. } = self.filesystem;
-        let options = quoted(&self.filesystem.options_words());
-        Equivalent::exact(format!("mkdir -p {target} && mount -t {kind} -o {options} {} {target}", quoted(source)))
+        let options = self.filesystem.options_words();
+        let mount = format!("mkdir -p {target} && mount -t {kind}{options} {} {target}", quoted(source));
+        Equivalent::exact(mount + &self.filesystem.read_only_words(&target))
     }
 }

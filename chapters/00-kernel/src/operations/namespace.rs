@@ -52,6 +52,8 @@ pub type ChildPanic<'a> = Box<dyn FnOnce(Box<dyn Any + Send>) -> u8 + 'a>;
 pub struct Clone<'a> {
     /// `CLONE_NEW*`, and `CLONE_PARENT` for an usher's child.
     pub flags: u64,
+    /// `CLONE_NEW*` that the child will unshare by itself, for words: a script's unshare(1) makes them at once.
+    pub late: u64,
     /// A cgroup v2 directory to be born in.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// What the child runs; taken by the first run.
@@ -60,7 +62,7 @@ pub struct Clone<'a> {
 
 impl fmt::Display for Clone<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "clone3 {}", names(self.flags).join(","))
+        write!(f, "clone3{}{}", if names(self.flags).is_empty() { "" } else { " " }, names(self.flags).join(","))
     }
 }
 
@@ -82,7 +84,7 @@ impl Operation for Clone<'_> {
         let keep = if self.flags & libc::CLONE_NEWUSER as u64 == 0 { "" } else { " --keep-caps" };
         let kill = if self.flags & libc::CLONE_NEWPID as u64 == 0 { "" } else { " --kill-child" };
         let mounts = if self.flags & libc::CLONE_NEWNS as u64 == 0 { "" } else { " --propagation unchanged" };
-        let unshare = format!("unshare --fork{kill}{}{keep}{mounts}", options(self.flags));
+        let unshare = format!("unshare --fork{kill}{}{keep}{mounts}", options(self.flags | self.late));
         Equivalent::approximate(format!(r#"{unshare} sh -eu "$work/container" <&0 & pid=$!"#))
     }
 }
@@ -222,9 +224,9 @@ impl Operation for SetHostname<'_> {
     }
 
     fn command(&self) -> Equivalent {
-        let write = |file: &str, name: &str| format!("printf %s {} > /proc/sys/kernel/{file}", quoted(name));
-        let names = self.hostname.map(|name| write("hostname", name)).into_iter();
-        let names: Vec<String> = names.chain(self.domainname.map(|name| write("domainname", name))).collect();
+        let hostname = self.hostname.map(|name| format!("hostname {}", quoted(name)));
+        let domainname = self.domainname.map(|name| format!("domainname {}", quoted(name)));
+        let names: Vec<String> = hostname.into_iter().chain(domainname).collect();
         Equivalent::exact(names.join(" && "))
     }
 }

@@ -128,7 +128,11 @@ impl Operation for ChangeDirectory<'_> {
 
     fn run(&self) -> io::Result<()> {
         let root = rustix::fs::openat(CWD, "/", OFlags::PATH | OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
-        let directory = inside::mount_point(root.as_fd(), self.path, Kind::Directory, Links::FollowInside)?;
+        let found = inside::mount_point(root.as_fd(), self.path, Kind::Directory, Links::FollowInside);
+        let directory = found.map_err(|error| match error.raw_os_error() {
+            Some(libc::ELOOP) => io::Error::other("its path goes in circles, or through a magic link of /proc"),
+            _ => error,
+        })?;
         fchdir(&directory)?;
         match getcwd(Vec::new())?.as_bytes() {
             [b'/', ..] => Ok(()),
@@ -205,6 +209,8 @@ impl Execute<'_> {
 
 impl Operation for Execute<'_> {
     type Output = ();
+
+    const RETURNS: bool = false;
 
     fn run(&self) -> io::Result<()> {
         let Some(program) = self.arguments.first().filter(|program| !program.is_empty()) else {

@@ -33,7 +33,8 @@ fn clone_of(point: &OwnedFd) -> io::Result<OwnedFd> {
 }
 
 fn set(tree: &OwnedFd, attributes: MountAttrFlags) -> io::Result<()> {
-    let attributes = libc::mount_attr { attr_set: u64::from(attributes.bits()), attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let attributes =
+        libc::mount_attr { attr_set: u64::from(attributes.bits()), attr_clr: 0, propagation: 0, userns_fd: 0 };
     sys::mount_setattr(tree.as_fd(), false, &attributes)
 }
 
@@ -159,7 +160,8 @@ impl Operation for Mask<'_> {
         let is_directory = FileType::from_raw_mode(fstat(&point)?.st_mode) == FileType::Directory;
         let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY;
         let cover = match is_directory {
-            true => Filesystem { kind: "tmpfs".into(), source: "tmpfs".into(), options: Vec::new(), attributes }.detached()?,
+            true => Filesystem { kind: "tmpfs".into(), source: "tmpfs".into(), options: Vec::new(), attributes }
+                .detached()?,
             false => self.null()?,
         };
         attach(&cover, &point)?;
@@ -174,7 +176,7 @@ impl Operation for Mask<'_> {
         let path = quoted(&self.root.said(self.path).to_string_lossy());
         let null = quoted(&self.root.said(Path::new("/dev/null")).to_string_lossy());
         Equivalent::exact(format!(
-            "if [ -d {path} ]; then mount -t tmpfs -o ro tmpfs {path}; elif [ -e {path} ]; then mount --bind {null} {path}; fi"
+            "if [ -d {path} ]; then mount -t tmpfs tmpfs {path} && mount -o remount,bind,ro {path}; elif [ -e {path} ]; then mount --bind {null} {path}; fi"
         ))
     }
 }
