@@ -1,0 +1,84 @@
+//! The Debian packages that the tests use, and their installation where we may (root, with apt-get).
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+
+use crate::{run, say::say};
+
+/// A Debian package that some test needs.
+struct Package {
+    name: &'static str,
+    /// The program whose presence shows that the package, or something as good, is installed.
+    program: &'static str,
+    needed_by: &'static str,
+}
+
+const PACKAGES: &[Package] = &[
+    Package { name: "busybox-static", program: "busybox", needed_by: "every test that runs a command in a container" },
+    Package { name: "runc", program: "runc", needed_by: "comparing what a process sees with runc" },
+    Package { name: "crun", program: "crun", needed_by: "the speed comparison with crun" },
+    Package { name: "bubblewrap", program: "bwrap", needed_by: "the speed comparison with bwrap" },
+    Package { name: "uidmap", program: "newuidmap", needed_by: "id ranges of an ordinary user" },
+    Package { name: "nftables", program: "nft", needed_by: "the fingerprint of the host's packet filter" },
+    Package { name: "iproute2", program: "ip", needed_by: "scripts printed by --explain=sh" },
+    Package { name: "util-linux", program: "unshare", needed_by: "scripts printed by --explain=sh" },
+];
+
+/// Installs what is missing, or says why it cannot and what will be skipped for it.
+pub(crate) fn ensure() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    match obstacle() {
+        Some(reason) => {
+            say(&format!("cannot install {}: {reason}; what needs them is skipped:", names.join(", ")));
+            missing.iter().for_each(|package| say(&format!("  {}: {}", package.name, package.needed_by)));
+            Ok(())
+        }
+        None => install(&names),
+    }
+}
+
+fn missing() -> Vec<&'static Package> {
+    PACKAGES.iter().filter(|package| !installed(package.program)).collect()
+}
+
+/// Whether a program is found. An ordinary user's PATH may lack the sbin directories, where nft and ip live.
+fn installed(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let extra = ["/usr/sbin", "/sbin"].map(|directory| Path::new(directory).to_path_buf());
+    env::split_paths(&path).chain(extra).any(|directory| directory.join(program).is_file())
+}
+
+/// Why nothing can be installed, if so.
+fn obstacle() -> Option<&'static str> {
+    if !installed("apt-get") {
+        Some("there is no apt-get")
+    } else if !is_root() {
+        Some("that needs root")
+    } else {
+        None
+    }
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").stderr(Stdio::null()).output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn install(names: &[&str]) -> Result<()> {
+    say(&format!("installing {}", names.join(", ")));
+    run::run(&mut apt_get(&["update"]))?;
+    run::run(apt_get(&["install", "--yes", "--no-install-recommends"]).args(names))
+}
+
+fn apt_get(arguments: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    command
+}

@@ -1,0 +1,119 @@
+//! `cargo xtask test`: installs the packages that the tests need, runs every test, and sums up what was skipped.
+//! Kernel tests (targets of `testkit`) print `skipped: NAME: REASON`; those lines are collected from the live output.
+
+use std::env;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{forwarded::Forwarded, packages, run, say::say};
+
+const SKIPPED: &str = "skipped: ";
+/// How testkit begins a reason that means: not enough privilege.
+const NEEDS_ROOT: &str = "needs root";
+
+/// Run all tests.
+///
+/// Missing Debian packages are installed first when this runs as root; otherwise the tests that need them are skipped,
+/// and the summary says which and why. With CI=true a test skipped for want of root is a failure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    forwarded: Forwarded,
+}
+
+/// A test that did not run, and why.
+#[derive(Debug, PartialEq)]
+struct Skip {
+    name: String,
+    reason: String,
+}
+
+/// Runs the tests of the workspace; an error if any failed, or was skipped where that is not allowed.
+pub(crate) fn main(arguments: &Arguments) -> Result<()> {
+    packages::ensure()?;
+    let mut command = run::cargo(&["test", "--workspace", "--no-fail-fast"]);
+    arguments.forwarded.add_to(&mut command);
+    command.env("INSTA_UPDATE", "no").env_remove("INSTA_FORCE_PASS");
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().context("start cargo test")?;
+    let output = child.stdout.take().context("cargo test has no output")?;
+    let skips = pass_through(output, io::stdout())?;
+    let status = child.wait()?;
+    report(&skips);
+    if !status.success() {
+        bail!("cargo test: {status}");
+    }
+    refuse(&skips, env::var("CI").is_ok_and(|value| value == "true"))
+}
+
+/// Copies the output line by line as it comes, and keeps the skips. Bytes, because a test may print anything.
+fn pass_through(output: impl Read, mut to: impl Write) -> Result<Vec<Skip>> {
+    let mut output = BufReader::new(output);
+    let mut skips = Vec::new();
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line)? > 0 {
+        to.write_all(&line)?;
+        to.flush()?;
+        skips.extend(skip(&String::from_utf8_lossy(&line)));
+        line.clear();
+    }
+    Ok(skips)
+}
+
+fn skip(line: &str) -> Option<Skip> {
+    let (name, reason) = line.trim_end().strip_prefix(SKIPPED)?.split_once(": ")?;
+    Some(Skip { name: name.into(), reason: reason.into() })
+}
+
+fn report(skips: &[Skip]) {
+    if skips.is_empty() {
+        return;
+    }
+    say(&format!("\n{} skipped:", skips.len()));
+    for skip in skips {
+        say(&format!("  {}: {}", skip.name, skip.reason));
+    }
+}
+
+/// In CI, which runs as root, a test skipped for want of privilege would be a test that never runs.
+fn refuse(skips: &[Skip], ci: bool) -> Result<()> {
+    let unprivileged = skips.iter().filter(|skip| skip.reason.starts_with(NEEDS_ROOT)).count();
+    if ci && unprivileged > 0 {
+        bail!("skipped for want of root: {unprivileged}; CI must run every test that needs it");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTPUT: &[u8] = b"ok: a\nskipped: b: needs root: no bridge\n not skipped: c: d\n\xff\nskipped: e: no runc\n";
+
+    fn skips() -> Vec<Skip> {
+        pass_through(OUTPUT, io::sink()).expect("memory can be read")
+    }
+
+    #[test]
+    fn every_byte_is_passed_through() {
+        let mut seen = Vec::new();
+        pass_through(OUTPUT, &mut seen).expect("memory can be read");
+        assert_eq!(seen, OUTPUT);
+    }
+
+    #[test]
+    fn skips_are_collected_with_their_reason() {
+        let (b, e) = (("b", "needs root: no bridge"), ("e", "no runc"));
+        let expected = [b, e].map(|(name, reason)| Skip { name: name.into(), reason: reason.into() });
+        assert_eq!(skips(), expected);
+    }
+
+    #[test]
+    fn a_skip_for_want_of_root_fails_in_ci_only() {
+        assert!(refuse(&skips(), true).is_err());
+        assert!(refuse(&skips(), false).is_ok());
+        assert!(refuse(&skips()[1..], true).is_ok());
+    }
+}
