@@ -64,6 +64,7 @@ fn clone<'a>(
 
 /// Joins, clones a sibling rather than a child, sends its descriptor to the parent of both, and ends.
 fn usher(child: Child<'_>, flags: u64) -> u8 {
+    drop(child.parents_end.take());
     let (kernel, pair) = (child.kernel.clone(), child.pair.clone());
     let born = join::join(&kernel, &child.plan.namespaces)
         .and_then(|()| clone(&kernel, (flags | libc::CLONE_PARENT as u64, 0), pair.clone(), move || child.run()))

@@ -4,6 +4,7 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     os::fd::{AsFd, OwnedFd},
     path::Path,
     rc::Rc,
@@ -34,24 +35,31 @@ pub(crate) struct Child<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) trees: Rc<Trees>,
     pub(crate) pair: Rc<Pair>,
+    /// The parent's end, which the clone copies too: the child that kept it would never hear of the parent's death.
+    pub(crate) parents_end: ParentsEnd,
 }
+
+/// Taken by the parent after the clone, and dropped by the child; each has its own copy by then.
+pub(crate) type ParentsEnd = Rc<Cell<Option<Pair>>>;
 
 /// Exit status of a child that could not become the user's program; the parent tells the user why.
 pub(crate) const FAILED: u8 = 125;
 
 impl<'a> Child<'a> {
     /// For the other side of the clone: its records and its errors go to the parent.
-    pub(crate) fn new(kernel: &Kernel, facts: &'a Facts, plan: &'a Plan, trees: Rc<Trees>, pair: Pair) -> Self {
-        let pair = Rc::new(pair);
+    pub(crate) fn new(kernel: &Kernel, facts: &'a Facts, plan: &'a Plan, trees: Rc<Trees>) -> Result<Self> {
+        let (ours, theirs) = Pair::new()?;
+        let (parents_end, pair) = (Rc::new(Cell::new(Some(ours))), Rc::new(theirs));
         let kernel = match kernel.is_dry() {
             true => kernel.in_container(|observer| observer),
             false => kernel.in_container(|inner| Rc::new(Relay { inner, pair: pair.clone() })),
         };
-        Self { kernel, facts, plan, trees, pair }
+        Ok(Self { kernel, facts, plan, trees, pair, parents_end })
     }
 
     /// Lives, and reports why it could not. Comes back only then (and from a dry run).
     pub(crate) fn run(self) -> u8 {
+        drop(self.parents_end.take());
         let pair = self.pair.clone();
         match self.live() {
             Ok(()) => 0,
@@ -61,7 +69,7 @@ impl<'a> Child<'a> {
 
     /// From the clone to exec.
     pub(crate) fn live(self) -> Result<()> {
-        let Self { kernel, facts, plan, trees, pair } = self;
+        let Self { kernel, facts, plan, trees, pair, .. } = self;
         expect(&pair, &Message::Mapped)?;
         // Directories and nodes get the modes that they are made with, whatever the caller's umask.
         kernel.perform(NAME, SetUmask { bits: 0o022 })?;

@@ -10,7 +10,7 @@ use conex_kernel::{Error, Kernel, Result};
 use crate::{
     ContainerId, Exit, Finished, Host, NAME, Part, Plan, Slot, Target,
     birth::{self, Newborn, clone_child},
-    child::Child,
+    child::{Child, ParentsEnd},
     detached::Trees,
     fallbacks, idmap,
     message::Message,
@@ -41,14 +41,18 @@ pub fn dry_run(host: &Host, id: &ContainerId, parts: &[&dyn Part], mut plan: Pla
     fill(&mut plan, host, id, parts)?;
     let kernel = &host.kernel;
     let trees = Rc::new(Trees::prepare(kernel, &host.facts, &plan)?);
-    let (ours, theirs) = Pair::new()?;
-    let unborn = Child::new(kernel, &host.facts, &plan, trees.clone(), Pair::new()?.1);
-    clone_child(kernel, unborn)?;
+    clone_child(kernel, Child::new(kernel, &host.facts, &plan, trees.clone())?)?;
     write_maps(kernel, &plan, &trees, 0)?;
     // What the parent will say is said in advance, and what the child would have done is told in this process.
+    let child = Child::new(kernel, &host.facts, &plan, trees)?;
+    let ours = parents_end(&child.parents_end)?;
     ours.send(&Message::Mapped, None)?;
     ours.send(&Message::Go, None)?;
-    Child::new(kernel, &host.facts, &plan, trees, theirs).live()
+    child.live()
+}
+
+fn parents_end(end: &ParentsEnd) -> Result<Pair> {
+    end.take().ok_or_else(|| Error::refused(NAME, "take our end of the pair", "it was taken before"))
 }
 
 fn fill(plan: &mut Plan, host: &Host, id: &ContainerId, parts: &[&dyn Part]) -> Result<()> {
@@ -62,28 +66,24 @@ fn fill(plan: &mut Plan, host: &Host, id: &ContainerId, parts: &[&dyn Part]) -> 
     Ok(())
 }
 
+/// Prepares, clones, and speaks with the child until it can go on by itself.
 fn birth(undo: &mut Undo<'_>, plan: &Plan) -> Result<(Pair, Target)> {
     let (host, kernel) = (undo.host, &undo.host.kernel);
     undo.prepare()?;
     let trees = Rc::new(Trees::prepare(kernel, &host.facts, plan)?);
-    let (pair, theirs) = Pair::new()?;
-    let target = bear(undo, &pair, Child::new(kernel, &host.facts, plan, trees, theirs))?;
-    Ok((pair, target))
-}
-
-/// Clones, and speaks with the child until it can go on by itself.
-fn bear(undo: &mut Undo<'_>, pair: &Pair, child: Child<'_>) -> Result<Target> {
-    let (host, kernel, plan) = (undo.host, &undo.host.kernel, child.plan);
-    let trees = child.trees.clone();
-    let target = match clone_child(kernel, child)? {
+    let child = Child::new(kernel, &host.facts, plan, trees.clone())?;
+    let end = child.parents_end.clone();
+    let newborn = clone_child(kernel, child)?;
+    let pair = parents_end(&end)?;
+    let target = match newborn {
         Newborn::Container(target) => target,
-        Newborn::Usher(usher) => ushered(undo, pair, usher)?,
+        Newborn::Usher(usher) => ushered(undo, &pair, usher)?,
     };
     undo.watch(target.clone());
     write_maps(kernel, plan, &trees, target.pid()).map_err(|error| refusal::explain(error, &host.facts))?;
     pair.send(&Message::Mapped, None)?;
     undo.attach(&target)?;
-    Ok(target)
+    Ok((pair, target))
 }
 
 /// Waits for the usher's word, and for its end.

@@ -1,1 +1,19 @@
-//! Placeholder.
+//! A throw-away host for tests against the running kernel: fresh mount, network, pid and other namespaces, roots of its
+//! own, and a fingerprint that shows what a test left behind.
+//!
+//! For test targets with `harness = false`: libtest's threads would make every clone a gamble. A target's `main` calls
+//! [`run`] with its cases. See namespaces(7).
+
+#![forbid(unsafe_code)]
+
+mod case;
+mod fingerprint;
+mod host;
+mod rootfs;
+mod runner;
+mod stages;
+
+pub use case::{Case, Needs};
+pub use fingerprint::Fingerprint;
+pub use host::{Output, TestHost};
+pub use runner::run;

@@ -1,0 +1,58 @@
+//! One test: its name (a claim), what it needs, and what it does.
+
+use crate::TestHost;
+
+/// Whose rights a case runs with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Root of the machine.
+    Root,
+    /// An ordinary user without any capability; root becomes one for it.
+    User,
+}
+
+/// One test.
+pub struct Case {
+    /// A claim that is true if `run` returns.
+    pub name: &'static str,
+    /// Whose rights it runs with.
+    pub needs: Needs,
+    /// Programs that it starts beyond busybox.
+    pub programs: &'static [&'static str],
+    /// The test; a panic is a failure.
+    pub run: fn(&TestHost),
+}
+
+impl Case {
+    /// A case that runs as root.
+    pub const fn root(name: &'static str, run: fn(&TestHost)) -> Self {
+        Self { name, needs: Needs::Root, programs: &[], run }
+    }
+
+    /// A case that runs as an ordinary user.
+    pub const fn user(name: &'static str, run: fn(&TestHost)) -> Self {
+        Self { name, needs: Needs::User, programs: &[], run }
+    }
+
+    /// The same case, skipped where one of these programs is missing.
+    #[must_use]
+    pub const fn with(self, programs: &'static [&'static str]) -> Self {
+        Self { programs, ..self }
+    }
+
+    /// Why the case can't run here.
+    pub(crate) fn obstacle(&self) -> Option<String> {
+        if self.needs == Needs::Root && !rustix::process::geteuid().is_root() {
+            return Some("needs root".into());
+        }
+        let missing = ["busybox"].iter().chain(self.programs).find(|program| find(program).is_none());
+        missing.map(|program| format!("needs the program {program}"))
+    }
+}
+
+/// Where a program lies along PATH and the system directories.
+pub(crate) fn find(program: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let directories = path.split(':').chain(["/usr/sbin", "/sbin", "/usr/bin", "/bin"]);
+    directories.map(|directory| std::path::Path::new(directory).join(program)).find(|path| path.is_file())
+}
