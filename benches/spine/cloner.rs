@@ -1,0 +1,93 @@
+//! The single-threaded process that clones for criterion: it reads how often, one number a line, and answers each with
+//! the nanoseconds that it took. `show` instead of numbers runs one container that describes itself.
+
+use std::{
+    ffi::CString,
+    io::{self, BufRead, BufReader, Write},
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use conex::{
+    kernel::{Error, Kernel},
+    namespaces::{ContainerId, Directory, Exit, Facts, Host, Part, Plan, Process, spawn},
+};
+
+use crate::{Contender, raw::Raw};
+
+/// What a container has in its environment beyond HOME.
+pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Followed by `spine` or `raw`, the root file system, and the command.
+pub(crate) const ARGUMENT: &str = "--cloner";
+
+/// A contender that asks a cloner of this kind.
+pub(crate) fn contender(kind: &'static str, rootfs: &Path) -> io::Result<Contender> {
+    let mut cloner = command(kind, rootfs, &["true"])?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut questions = cloner.stdin.take().ok_or_else(|| io::Error::other("the cloner has no standard input"))?;
+    let answers = cloner.stdout.take().ok_or_else(|| io::Error::other("the cloner has no standard output"))?;
+    let mut answers = BufReader::new(answers);
+    let mut ask = move |iterations: u64| -> io::Result<Duration> {
+        writeln!(questions, "{iterations}")?;
+        let mut line = String::new();
+        answers.read_line(&mut line)?;
+        line.trim().parse().map(Duration::from_nanos).map_err(io::Error::other)
+    };
+    Ok(Contender { name: kind, time: Box::new(move |iterations| ask(iterations).expect("the cloner answers")) })
+}
+
+/// A cloner's command line.
+pub(crate) fn command(kind: &str, rootfs: &Path, words: &[&str]) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([ARGUMENT, kind]).arg(rootfs).args(words);
+    Ok(command)
+}
+
+/// The cloner. With the command `true` it answers; with any other it runs that once.
+pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
+    let [kind, rootfs, command @ ..] = arguments else { return Err(io::Error::other("a cloner's words are missing")) };
+    let command: Vec<CString> = command.iter().map(|word| CString::new(word.as_str())).collect::<Result<_, _>>()?;
+    let facts = Facts::probe().map_err(io::Error::other)?;
+    let mut once: Box<dyn FnMut() -> io::Result<()>> = match kind.as_str() {
+        "raw" => {
+            let raw = Raw::new(rootfs, &facts, command.clone());
+            Box::new(move || raw.run())
+        }
+        _ => {
+            let host = Host { root: "/mnt/root".into(), run_root: "/mnt/run".into(), facts, kernel: Kernel::quiet() };
+            let (rootfs, command) = (rootfs.into(), command.clone());
+            let root = Directory { path: rootfs, read_only: false };
+            Box::new(move || run(&host, &root, &command).map_err(io::Error::other))
+        }
+    };
+    if command != [c"true".to_owned()] {
+        return once();
+    }
+    for line in io::stdin().lines() {
+        let iterations: u64 = line?.parse().map_err(io::Error::other)?;
+        let started = Instant::now();
+        (0..iterations).try_for_each(|_| once())?;
+        writeln!(io::stdout(), "{}", started.elapsed().as_nanos())?;
+    }
+    Ok(())
+}
+
+/// All that a program does for one container once it knows its host.
+fn run(host: &Host, root: &dyn Part, command: &[CString]) -> Result<(), Error> {
+    let id = ContainerId::random()?;
+    let process = Process {
+        arguments: command.to_vec(),
+        environment: vec![CString::new(PATH).expect("it has no NUL")],
+        directory: "/".into(),
+        umask: 0o022,
+        no_new_privileges: false,
+        dies_with_parent: true,
+    };
+    let plan = Plan::isolated(&host.facts, &id, process);
+    let finished = spawn(host, &id, &[root], plan)?.start()?.wait()?;
+    match (finished.exit, finished.leftovers.as_slice()) {
+        (Exit::Code(0), []) => Ok(()),
+        other => Err(Error::refused("bench", "run the container", format!("it ended with {other:?}"))),
+    }
+}
