@@ -124,7 +124,7 @@ impl Raw {
         fs::write(format!("/proc/{}/uid_map", cloned.pid), MAP)?;
         fs::write(format!("/proc/{}/gid_map", cloned.pid), MAP)?;
         let namespace = fs::File::open(format!("/proc/{}/ns/user", cloned.pid))?;
-        set(&trees.root, NONE, Some(namespace.as_fd()), true)?;
+        set(&trees.root, NODEV, Some(namespace.as_fd()), true)?;
         write(&theirs, b"m")?;
         let status = waitid(WaitId::PidFd(cloned.pidfd.as_fd()), WaitIdOptions::EXITED)?;
         match status.and_then(|status| status.exit_status()) {

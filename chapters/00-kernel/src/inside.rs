@@ -104,6 +104,7 @@ fn make(parent: BorrowedFd<'_>, name: &OsStr, kind: Kind) -> io::Result<()> {
     };
     match made {
         Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(rustix::io::Errno::ROFS) => Err(io::Error::other("it is missing, and its file system is read-only")),
         Err(error) => Err(error.into()),
     }
 }

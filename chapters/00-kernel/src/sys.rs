@@ -67,7 +67,10 @@ fn single_threaded() -> io::Result<()> {
     // unshare(CLONE_THREAD) changes nothing in a single-threaded process and is EINVAL in any other, with or without /proc.
     match nix::sched::unshare(CloneFlags::CLONE_THREAD) {
         Ok(()) => Ok(()),
-        Err(_) => Err(io::Error::other("this process has several threads, and only a single-threaded one may clone")),
+        Err(nix::Error::EINVAL) => {
+            Err(io::Error::other("this process has several threads, and only a single-threaded one may clone"))
+        }
+        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -11,7 +11,7 @@ use nix::sys::{
 };
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    io::{Errno, read, retry_on_intr, write},
+    io::{Errno, ioctl_fionbio, read, retry_on_intr, write},
     stdio::{stdin, stdout},
     termios::{OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize},
 };
@@ -50,41 +50,90 @@ pub fn relay(console: &OwnedFd) -> io::Result<()> {
     winch.add(Signal::SIGWINCH);
     winch.thread_block()?;
     let resized = SignalFd::with_flags(&winch, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-    let mut input_open = true;
+    // A program that reads nothing fills its console; it must not keep its output from us meanwhile.
+    ioctl_fionbio(console, true)?;
+    let mut typed = Typed { waiting: Vec::new(), open: true };
     loop {
         let (console_fd, stdin_fd, resized_fd) = (console.as_fd(), stdin(), resized.as_fd());
-        let mut fds = vec![PollFd::new(&console_fd, PollFlags::IN), PollFd::new(&resized_fd, PollFlags::IN)];
-        if input_open {
+        let of_console = if typed.waiting.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+        let mut fds = vec![PollFd::new(&console_fd, of_console), PollFd::new(&resized_fd, PollFlags::IN)];
+        if typed.open && typed.waiting.is_empty() {
             fds.push(PollFd::new(&stdin_fd, PollFlags::IN));
         }
         retry_on_intr(|| poll(&mut fds, None))?;
-        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-        if ready[0] && !copy(console.as_fd(), stdout())? {
+        let ready: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
+        if !(ready[0] - PollFlags::OUT).is_empty() && !show(console.as_fd())? {
             return Ok(());
         }
-        if ready[1] {
+        if !ready[1].is_empty() {
             while resized.read_signal()?.is_some() {}
             if let Some((ws_row, ws_col)) = size_of(stdin()) {
                 tcsetwinsize(console, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 })?;
             }
         }
-        if ready.get(2) == Some(&true) {
-            input_open = copy(stdin(), console.as_fd())?;
+        if ready.get(2).is_some_and(|ready| !ready.is_empty()) {
+            typed.read()?;
         }
+        typed.write(console.as_fd())?;
     }
 }
 
-/// Copies what is there; `false` at the end. EIO is how a console says that its last user closed it.
-fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut buffer = [0; 64 * 1024];
-    let length = match retry_on_intr(|| read(from, &mut buffer)) {
+/// More than any window shows at once.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Copies the console's output that is there; `false` at its end. EIO is how a console says that its last user closed it.
+fn show(console: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut buffer = [0; BUFFER_BYTES];
+    let length = match retry_on_intr(|| read(console, &mut buffer)) {
         Ok(0) | Err(Errno::IO) => return Ok(false),
+        Err(Errno::AGAIN) => return Ok(true),
         other => other?,
     };
     let mut rest = &buffer[..length];
     while !rest.is_empty() {
-        let written = retry_on_intr(|| write(to, rest))?;
-        rest = &rest[written..];
+        match retry_on_intr(|| write(stdout(), rest)) {
+            Ok(written) => rest = &rest[written..],
+            // Another program that has this terminal open made it non-blocking.
+            Err(Errno::AGAIN) => _ = retry_on_intr(|| poll(&mut [PollFd::new(&stdout(), PollFlags::OUT)], None))?,
+            Err(other) => return Err(other.into()),
+        }
     }
     Ok(true)
+}
+
+/// What was typed and not yet taken.
+struct Typed {
+    waiting: Vec<u8>,
+    open: bool,
+}
+
+impl Typed {
+    fn read(&mut self) -> io::Result<()> {
+        self.waiting.resize(BUFFER_BYTES, 0);
+        let length = match retry_on_intr(|| read(stdin(), &mut self.waiting)) {
+            // The end, or the caller's terminal hung up.
+            Ok(0) | Err(Errno::IO) => {
+                self.open = false;
+                0
+            }
+            Err(Errno::AGAIN) => 0,
+            other => other?,
+        };
+        self.waiting.truncate(length);
+        Ok(())
+    }
+
+    fn write(&mut self, console: BorrowedFd<'_>) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        match retry_on_intr(|| write(console, &self.waiting)) {
+            Ok(written) => drop(self.waiting.drain(..written)),
+            Err(Errno::AGAIN) => {}
+            // Nobody is left to read it; the end of the output tells.
+            Err(Errno::IO) => self.waiting.clear(),
+            Err(other) => return Err(other.into()),
+        }
+        Ok(())
+    }
 }

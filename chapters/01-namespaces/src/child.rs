@@ -136,6 +136,8 @@ fn enter_late_namespaces(kernel: &Kernel, plan: &Plan, facts: &Facts) -> Result<
     match &plan.namespaces.user {
         // A user's single id is root's already.
         Slot::New(maps) if maps.setgroups => kernel.perform(NAME, BecomeRoot),
+        // What mounts and makes directories there must have an id there.
+        Slot::Join(_) if facts.is_privileged() && plan.root.is_some() => kernel.perform(NAME, BecomeRoot),
         _ => Ok(()),
     }
 }

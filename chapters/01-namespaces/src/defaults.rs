@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use conex_kernel::{Kind, Links, operations::Filesystem};
+use conex_kernel::{Error, Kind, Links, Result, operations::Filesystem};
 use rustix::{mount::MountAttrFlags, thread::CapabilitySet};
 
 use crate::{
@@ -80,15 +80,20 @@ impl Plan {
         plan.proc = true;
         plan.mounts = default_mounts(facts);
         plan.links = DEVICE_LINKS.map(|(path, to)| (path.into(), to.into())).to_vec();
-        plan.masked = MASKED.map(PathBuf::from).to_vec();
+        plan.masked = MASKED.iter().map(PathBuf::from).chain(facts.thermal_throttles.iter().cloned()).collect();
         plan.read_only = READ_ONLY.map(PathBuf::from).to_vec();
         plan.hostname = Some(id.short().to_owned());
         plan
     }
 
     /// One more process in a container that runs.
-    pub fn joining(target: &Target, process: Process) -> conex_kernel::Result<Self> {
-        Ok(Self::bare(target.namespaces()?, process))
+    pub fn joining(target: &Target, process: Process) -> Result<Self> {
+        let namespaces = target.namespaces()?;
+        if namespaces.joined().is_empty() {
+            let operation = format!("join pid {}", target.pid());
+            return Err(Error::refused(NAME, operation, "it is in no container: all its namespaces are ours"));
+        }
+        Ok(Self::bare(namespaces, process))
     }
 
     /// Gives a new user namespace other maps; devpts's group must be one of theirs.

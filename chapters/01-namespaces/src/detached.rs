@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -18,7 +18,7 @@ use rustix::{
     mount::MountAttrFlags,
 };
 
-use crate::{Facts, NAME, Owners, Plan, Slot, Source, fallbacks, plan::RootPlan};
+use crate::{Facts, Mount, NAME, Owners, Plan, RootPlan, Slot, Source, fallbacks};
 
 /// A tree to clone: what of, for whom, and how it is changed.
 struct Wish<'a> {
@@ -26,7 +26,8 @@ struct Wish<'a> {
     path: &'a Path,
     recursive: bool,
     attributes: MountAttrFlags,
-    owners: Owners,
+    /// Whether it is seen through the container's id map; such a tree stays unchanged until there is one.
+    mapped: bool,
     device: Option<(u32, u32)>,
 }
 
@@ -37,23 +38,23 @@ pub(crate) struct Trees {
 }
 
 impl Trees {
-    /// Clones all, on the host's side; those with an id map stay unchanged until there is a user namespace.
+    /// Clones all, on the host's side.
     pub(crate) fn prepare(kernel: &Kernel, facts: &Facts, plan: &Plan) -> Result<Self> {
         if fallbacks::child_clones_trees(facts) {
             return Ok(Self { root: None, mounts: plan.mounts.iter().map(|_| None).collect() });
         }
-        let cloned = |wish: Option<Wish<'_>>| wish.map(|wish| clone_tree(kernel, plan, &wish)).transpose();
-        let root = cloned(plan.root.as_ref().and_then(root_wish))?;
+        let cloned = |wish: Option<Wish<'_>>| wish.map(|wish| clone_tree(kernel, &wish)).transpose();
+        let root = cloned(plan.root.as_ref().and_then(|root| root_wish(plan, root)))?;
         let mounts = plan.mounts.iter().map(|mount| cloned(mount_wish(plan, mount))).collect::<Result<_>>()?;
         Ok(Self { root, mounts })
     }
 
     /// Shows the id-mapped ones through the user namespace of process `pid`.
     pub(crate) fn map_ids(&self, kernel: &Kernel, plan: &Plan, pid: i32) -> Result<()> {
-        let root = self.root.as_ref().zip(plan.root.as_ref().and_then(root_wish));
+        let root = self.root.as_ref().zip(plan.root.as_ref().and_then(|root| root_wish(plan, root)));
         let mounts = self.mounts.iter().zip(&plan.mounts);
         let mounts = mounts.filter_map(|(tree, mount)| tree.as_ref().zip(mount_wish(plan, mount)));
-        let all: Vec<_> = root.into_iter().chain(mounts).filter(|(_, wish)| is_mapped(plan, wish)).collect();
+        let all: Vec<_> = root.into_iter().chain(mounts).filter(|(_, wish)| wish.mapped).collect();
         if all.is_empty() {
             return Ok(());
         }
@@ -63,63 +64,73 @@ impl Trees {
         };
         let namespace = fs::File::open(&namespace)
             .map_err(|error| Error::new(NAME, format!("open {}", namespace.display()), &error))?;
-        for (tree, wish) in all {
-            let set = SetTree {
-                tree: tree.as_fd(),
-                source: wish.path,
-                attributes: wish.attributes,
-                id_map: Some(namespace.as_fd()),
-                recursive: wish.recursive,
-            };
-            kernel.perform(wish.part, set).map_err(|error| {
+        all.iter().try_for_each(|(tree, wish)| {
+            kernel.perform(wish.part, wish.set(tree, Some(namespace.as_fd()))).map_err(|error| {
                 error.with_hint(
                     "this file system can't be seen through an id map; keep the host's ids: --map 0:0:4294967295",
                 )
-            })?;
-        }
-        Ok(())
+            })
+        })
     }
 }
 
 /// The plan's root, cloned by the child.
 pub(crate) fn clone_root(kernel: &Kernel, plan: &Plan, root: &RootPlan) -> Result<Option<OwnedFd>> {
-    root_wish(root).map(|wish| clone_tree(kernel, plan, &wish)).transpose()
+    root_wish(plan, root).map(|wish| clone_by_user(kernel, wish)).transpose()
 }
 
 /// A mount's tree, cloned by the child.
-pub(crate) fn clone_mount(kernel: &Kernel, plan: &Plan, mount: &crate::Mount) -> Result<Option<OwnedFd>> {
-    mount_wish(plan, mount).map(|wish| clone_tree(kernel, plan, &wish)).transpose()
+pub(crate) fn clone_mount(kernel: &Kernel, plan: &Plan, mount: &Mount) -> Result<Option<OwnedFd>> {
+    mount_wish(plan, mount).map(|wish| clone_by_user(kernel, wish)).transpose()
 }
 
-fn root_wish(root: &RootPlan) -> Option<Wish<'_>> {
+/// A user who maps only himself owns what he may touch: there is nothing to map, nor the right to.
+fn clone_by_user(kernel: &Kernel, wish: Wish<'_>) -> Result<OwnedFd> {
+    clone_tree(kernel, &Wish { mapped: false, ..wish })
+}
+
+fn root_wish<'a>(plan: &Plan, root: &'a RootPlan) -> Option<Wish<'a>> {
     let Source::Bind { path, recursive } = &root.source else { return None };
-    let attributes = if root.read_only { MountAttrFlags::MOUNT_ATTR_RDONLY } else { MountAttrFlags::empty() };
-    Some(Wish { part: root.part, path, recursive: *recursive, attributes, owners: Owners::Mapped, device: None })
+    let (attributes, mapped) = (RootPlan::ATTRIBUTES, is_mapped(plan, Owners::Mapped));
+    Some(Wish { part: root.part, path, recursive: *recursive, attributes, mapped, device: None })
 }
 
-fn mount_wish<'a>(plan: &Plan, mount: &'a crate::Mount) -> Option<Wish<'a>> {
+fn mount_wish<'a>(plan: &Plan, mount: &'a Mount) -> Option<Wish<'a>> {
     let (path, recursive, device) = match &mount.source {
         Source::Bind { path, recursive } => (path, *recursive, None),
-        // In a user namespace of its own the container may not make devices: it gets the host's.
-        Source::Device { path, number } if plan.namespaces.user.is_new() => (path, false, Some(*number)),
+        // Only in the host's user namespace may a container make devices: elsewhere it gets the host's.
+        Source::Device { path, number } if !plan.namespaces.user.is_host() => (path, false, Some(*number)),
         Source::Device { .. } | Source::New(_) => return None,
     };
-    Some(Wish { part: mount.part, path, recursive, attributes: mount.attributes, owners: mount.owners, device })
+    let mapped = is_mapped(plan, mount.owners);
+    Some(Wish { part: mount.part, path, recursive, attributes: mount.attributes, mapped, device })
 }
 
-fn clone_tree(kernel: &Kernel, plan: &Plan, wish: &Wish<'_>) -> Result<OwnedFd> {
+fn is_mapped(plan: &Plan, owners: Owners) -> bool {
+    let shifts = match &plan.namespaces.user {
+        Slot::Host => false,
+        Slot::New(maps) => maps.shifts(),
+        Slot::Join(_) => true,
+    };
+    shifts && owners == Owners::Mapped
+}
+
+impl Wish<'_> {
+    fn set<'b>(&'b self, tree: &'b OwnedFd, id_map: Option<BorrowedFd<'b>>) -> SetTree<'b> {
+        let (source, attributes, recursive) = (self.path, self.attributes, self.recursive);
+        SetTree { tree: tree.as_fd(), source, attributes, id_map, recursive }
+    }
+}
+
+fn clone_tree(kernel: &Kernel, wish: &Wish<'_>) -> Result<OwnedFd> {
     let tree = kernel.perform(wish.part, CloneTree { source: wish.path, recursive: wish.recursive })?;
     if let Some(number) = wish.device
         && !kernel.is_dry()
     {
         expect_device(&tree, wish, number)?;
     }
-    if !is_mapped(plan, wish) {
-        let (attributes, recursive) = (wish.attributes, wish.recursive);
-        kernel.perform(
-            wish.part,
-            SetTree { tree: tree.as_fd(), source: wish.path, attributes, id_map: None, recursive },
-        )?;
+    if !wish.mapped {
+        kernel.perform(wish.part, wish.set(&tree, None))?;
     }
     Ok(tree)
 }
@@ -133,10 +144,4 @@ fn expect_device(tree: &OwnedFd, wish: &Wish<'_>, number: (u32, u32)) -> Result<
         return Ok(());
     }
     Err(Error::refused(wish.part, operation(), format!("it is not the character device {}:{}", number.0, number.1)))
-}
-
-/// A user who maps only himself owns what he may touch: there is nothing to map, nor the right to.
-fn is_mapped(plan: &Plan, wish: &Wish<'_>) -> bool {
-    let shifts = matches!(&plan.namespaces.user, Slot::New(maps) if maps.setgroups && maps.shifts());
-    shifts && wish.owners == Owners::Mapped
 }

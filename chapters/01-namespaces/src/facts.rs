@@ -1,6 +1,9 @@
 //! What this host offers and who we are on it: plain data, so that a plan can be made, and tested, for any host.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use conex_kernel::{Error, Result};
 use rustix::{
@@ -36,6 +39,8 @@ pub struct Facts {
     pub capabilities: CapabilitySet,
     /// The cgroup trees; one with an empty directory on a v2 host, several on a v1 or hybrid one.
     pub cgroups: Vec<Hierarchy>,
+    /// Directories that tell how hot each processor is: as good as a clock for spying on other processes.
+    pub thermal_throttles: Vec<PathBuf>,
 }
 
 /// Statfs's type of a cgroup v2 tree. See statfs(2).
@@ -50,6 +55,7 @@ impl Facts {
             gid: getegid().as_raw(),
             capabilities: capabilities(None).map_err(|errno| Error::new(NAME, "capget", &errno.into()))?.effective,
             cgroups: cgroups(),
+            thermal_throttles: thermal_throttles(Path::new("/sys/devices/system/cpu")),
         };
         if facts.kernel < (5, 15) {
             let (major, minor) = facts.kernel;
@@ -78,6 +84,18 @@ impl Facts {
 fn version(release: &str) -> (u32, u32) {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// Below `cpus`, in order; looked for only if the first processor has one, as in no virtual machine.
+fn thermal_throttles(cpus: &Path) -> Vec<PathBuf> {
+    if !cpus.join("cpu0/thermal_throttle").exists() {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(cpus).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        entries.map(|entry| entry.path().join("thermal_throttle")).filter(|path| path.exists()).collect();
+    found.sort_unstable();
+    found
 }
 
 fn cgroups() -> Vec<Hierarchy> {
@@ -116,6 +134,18 @@ mod tests {
         assert_eq!(version("6.1.0-25-amd64"), (6, 1));
         assert_eq!(version("5.15-rc1"), (5, 15));
         assert_eq!(version("strange"), (0, 0));
+    }
+
+    #[test]
+    fn every_processor_s_thermal_throttle_is_found() {
+        let cpus = std::env::temp_dir().join(format!("conex-facts-{}", std::process::id()));
+        assert_eq!(thermal_throttles(&cpus), Vec::<PathBuf>::new());
+        for directory in ["cpu0/thermal_throttle", "cpu1/thermal_throttle", "cpufreq"] {
+            fs::create_dir_all(cpus.join(directory)).expect("the temporary directory is writable");
+        }
+        let expected = ["cpu0", "cpu1"].map(|cpu| cpus.join(cpu).join("thermal_throttle"));
+        assert_eq!(thermal_throttles(&cpus), expected);
+        fs::remove_dir_all(&cpus).expect("it can be removed again");
     }
 
     #[test]

@@ -1,26 +1,97 @@
-//! What some hosts can't do, and what we do there instead: the one place for such cases.
+//! What some hosts and some plans don't allow, and what we do there instead: the one place for such cases.
 
-use conex_kernel::operations::Filesystem;
+use std::{fs, path::Path};
 
-use crate::{Plan, Slot, Source};
+use conex_kernel::{Error, Kind, Links, Result, operations::Filesystem};
+use rustix::mount::MountAttrFlags;
+
+use crate::{Mount, NAME, Namespaces, Owners, Plan, Slot, Source};
 
 /// tty's group in every distribution; docker's devpts belongs to it.
 const TTY_GROUP: u32 = 5;
 
-/// Adapts a complete plan: devpts can't give its terminals to a group that the container's gid map does not have.
-pub(crate) fn fit(plan: &mut Plan) {
-    let Slot::New(maps) = &plan.namespaces.user else { return };
-    let mapped = |range: &crate::IdRange| range.inside <= TTY_GROUP && TTY_GROUP - range.inside < range.count;
-    if maps.gids.iter().any(mapped) {
-        return;
-    }
-    for mount in &mut plan.mounts {
-        if let Source::New(Filesystem { kind, options, .. }) = &mut mount.source
-            && kind == "devpts"
-        {
+/// Adapts a complete plan to the namespaces that it asks for.
+pub(crate) fn fit(plan: &mut Plan) -> Result<()> {
+    if !has_tty_group(&plan.namespaces.user) {
+        // devpts can't give its terminals to a group that the container's gid map does not have.
+        for options in plan.mounts.iter_mut().filter_map(|mount| options_of(mount, "devpts")) {
             options.retain(|option| !option.starts_with("gid="));
         }
     }
+    if plan.namespaces.user.is_new() {
+        show_namespaces(plan)?;
+    }
+    Ok(())
+}
+
+fn options_of<'a>(mount: &'a mut Mount, wanted: &str) -> Option<&'a mut Vec<String>> {
+    match &mut mount.source {
+        Source::New(Filesystem { kind, options, .. }) if kind == wanted => Some(options),
+        _ => None,
+    }
+}
+
+fn has_tty_group(user: &Slot<crate::IdMaps>) -> bool {
+    let within = |first: u32, count: u32| first <= TTY_GROUP && TTY_GROUP - first < count;
+    match user {
+        Slot::Host => true,
+        Slot::New(maps) => maps.gids.iter().any(|range| within(range.inside, range.count)),
+        Slot::Join(target) => {
+            let map = fs::read_to_string(format!("/proc/{}/gid_map", target.pid())).unwrap_or_default();
+            let numbers =
+                |line: &str| line.split_whitespace().map(str::parse).collect::<std::result::Result<Vec<u32>, _>>();
+            map.lines().filter_map(|line| numbers(line).ok()).any(|range| within(range[0], range[2]))
+        }
+    }
+}
+
+/// Whether the namespace that a file system shows is new.
+type IsNew = fn(&Namespaces) -> &Slot;
+
+/// File systems that show a namespace. Whoever mounts one needs rights over that namespace, and a new user namespace
+/// has none over those that are older than itself.
+const SHOWN: [(&str, IsNew); 4] = [
+    ("proc", |namespaces| &namespaces.pid),
+    ("sysfs", |namespaces| &namespaces.net),
+    ("mqueue", |namespaces| &namespaces.ipc),
+    ("cgroup2", |namespaces| &namespaces.cgroup),
+];
+
+/// Shows the host's own /proc, /sys and so on where the container has the host's namespace.
+fn show_namespaces(plan: &mut Plan) -> Result<()> {
+    let namespaces = plan.namespaces.clone();
+    if plan.proc && !namespaces.pid.is_new() {
+        plan.proc = false;
+        let filesystem = crate::proc::filesystem();
+        plan.mounts.insert(0, instead("/proc".as_ref(), "proc", &filesystem, &namespaces.pid)?);
+    }
+    for mount in &mut plan.mounts {
+        let Source::New(filesystem) = &mount.source else { continue };
+        // cgroup is v1's name, and cgroup2's source.
+        let shown = SHOWN.iter().find(|(kind, _)| kind.trim_end_matches('2') == filesystem.kind.trim_end_matches('2'));
+        if let Some((kind, slot)) = shown.filter(|(_, slot)| !slot(&namespaces).is_new()) {
+            *mount = instead(&mount.target, kind, filesystem, slot(&namespaces))?;
+        }
+    }
+    Ok(())
+}
+
+/// The host's mount at the same path, with all below it: a user may not uncover what lies under those.
+fn instead(target: &Path, kind: &str, filesystem: &Filesystem, slot: &Slot) -> Result<Mount> {
+    if let Slot::Join(other) = slot {
+        // The host's would show the host.
+        let why = format!("only a container in the user namespace of pid {} may", other.pid());
+        return Err(Error::refused(NAME, format!("show a {kind} of a namespace that is joined"), why));
+    }
+    Ok(Mount {
+        part: NAME,
+        source: Source::Bind { path: target.to_owned(), recursive: true },
+        target: target.to_owned(),
+        kind: Kind::Directory,
+        attributes: filesystem.attributes - MountAttrFlags::MOUNT_ATTR_STRICTATIME,
+        links: Links::Refuse,
+        owners: Owners::Host,
+    })
 }
 
 /// Whether a tree can only be cloned by the child. Cloning needs CAP_SYS_ADMIN over the mount namespace: a user has it

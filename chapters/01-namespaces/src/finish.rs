@@ -47,7 +47,24 @@ pub(crate) fn become_user(kernel: &Kernel, plan: &Plan, pair: &Pair, terminal: O
     kernel.perform(NAME, CloseDescriptors)?;
     pair.send(&Message::Exec, None)?;
     let environment = environment(plan, &identity);
-    kernel.perform(NAME, Execute { arguments: &plan.process.arguments, environment: &environment })
+    kernel
+        .perform(NAME, Execute { arguments: &plan.process.arguments, environment: &environment })
+        .map_err(|error| explain_exec(error, plan))
+}
+
+fn explain_exec(error: Error, plan: &Plan) -> Error {
+    let has_path = plan.process.arguments.first().is_some_and(|program| program.to_bytes().contains(&b'/'));
+    match error.errno() {
+        Some(libc::ENOENT) if has_path => {
+            error.with_hint("the container has no such file, or not the interpreter or loader that it names")
+        }
+        Some(libc::ENOENT) => error.with_hint("no directory of the container's PATH has this program"),
+        Some(libc::EACCES) => error.with_hint("it is not executable, or it is a directory"),
+        Some(libc::ENOEXEC) => {
+            error.with_hint("it is neither a program of this machine nor a script that begins with #!")
+        }
+        _ => error,
+    }
 }
 
 /// In a dry run there is no container whose files could be read: ids are what the user wrote, names are root.

@@ -42,7 +42,14 @@ mod tests {
 
     fn facts(directory: &str) -> Facts {
         let one = Hierarchy { directory: directory.into(), kind: "cgroup2", options: vec![] };
-        Facts { kernel: (6, 1), uid: 0, gid: 0, capabilities: rustix::thread::CapabilitySet::all(), cgroups: vec![one] }
+        Facts {
+            kernel: (6, 1),
+            uid: 0,
+            gid: 0,
+            capabilities: rustix::thread::CapabilitySet::all(),
+            cgroups: vec![one],
+            thermal_throttles: Vec::new(),
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::{
     ffi::{CString, OsString},
     io::{self, Write},
-    os::unix::ffi::OsStringExt,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::PathBuf,
     process::ExitCode,
     rc::Rc,
@@ -76,13 +76,13 @@ struct Common {
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     explain: Option<Explain>,
     /// User, or user:group, by name or number.
-    #[arg(short, long, default_value = "0")]
+    #[arg(short, long, default_value = "0", allow_hyphen_values = true)]
     user: String,
     /// Working directory.
     #[arg(short, long, value_name = "DIR", default_value = "/")]
     workdir: PathBuf,
-    /// Set an environment variable.
-    #[arg(short, long, value_name = "KEY=VALUE")]
+    /// Set an environment variable; without a value, to the one that it has here.
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
     env: Vec<OsString>,
     /// Never gain privileges by exec.
     #[arg(long)]
@@ -175,7 +175,7 @@ fn process(common: &Common, command: &[OsString]) -> Result<Process> {
         entry.push(term);
         entry
     }));
-    environment.extend(common.env.iter().cloned());
+    environment.extend(common.env.iter().filter_map(variable));
     Ok(Process {
         arguments: strings(command)?,
         environment: strings(&environment)?,
@@ -184,6 +184,17 @@ fn process(common: &Common, command: &[OsString]) -> Result<Process> {
         no_new_privileges: common.no_new_privileges,
         dies_with_parent: true,
     })
+}
+
+/// `KEY=value` as it is; `KEY` with the caller's value, or not at all if there is none.
+fn variable(entry: &OsString) -> Option<OsString> {
+    if entry.as_bytes().contains(&b'=') || entry.is_empty() {
+        return Some(entry.clone());
+    }
+    let mut whole = entry.clone();
+    whole.push("=");
+    whole.push(std::env::var_os(entry)?);
+    Some(whole)
 }
 
 fn strings(words: &[OsString]) -> Result<Vec<CString>> {

@@ -31,7 +31,10 @@ pub(crate) fn attach_root(kernel: &Kernel, plan: &Plan, root: &RootPlan, trees: 
         (None, _) => detached::clone_root(kernel, plan, root)?,
     };
     let tree = tree.ok_or_else(|| Error::refused(root.part, "attach the root", "a device can't be one"))?;
-    kernel.perform(root.part, AttachRoot { tree: tree.as_fd(), source: root_path(root), read_only: root.read_only })?;
+    kernel.perform(
+        root.part,
+        AttachRoot { tree: tree.as_fd(), source: root_path(root), attributes: RootPlan::ATTRIBUTES },
+    )?;
     Ok(tree)
 }
 
@@ -63,7 +66,7 @@ fn mount_one(kernel: &Kernel, plan: &Plan, mount: &Mount, tree: &Option<OwnedFd>
         Source::New(filesystem) => {
             return kernel.perform(part, MountFilesystem { filesystem, root, target, links: *links });
         }
-        Source::Device { number, .. } if !plan.namespaces.user.is_new() => {
+        Source::Device { number, .. } if plan.namespaces.user.is_host() => {
             return kernel.perform(part, MakeDevice { root, path: target, number: *number, mode: 0o666 });
         }
         Source::Device { path, .. } => (path, false),
@@ -93,7 +96,14 @@ fn seal(kernel: &Kernel, plan: &Plan, root: Root<'_>) -> Result<()> {
         let (attributes, inherited) = (MountAttrFlags::MOUNT_ATTR_RDONLY, proc::ATTRIBUTES);
         kernel.perform(NAME, RebindInside { root, path, attributes, inherited })?;
     }
-    Ok(())
+    match &plan.root {
+        // Last: what was missing in it had to be made.
+        Some(RootPlan { part, read_only: true, .. }) => {
+            let attributes = RootPlan::ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY;
+            kernel.perform(part, RemountInside { root, path: Path::new("/"), attributes })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The directory that is this process's root now, for look-ups inside it.

@@ -19,6 +19,11 @@ impl<T> Slot<T> {
         matches!(self, Self::New(_))
     }
 
+    /// Whether it is the one that we are in.
+    pub fn is_host(&self) -> bool {
+        matches!(self, Self::Host)
+    }
+
     /// The process whose namespace it is, if it is to be joined.
     pub fn joined(&self) -> Option<&Target> {
         match self {

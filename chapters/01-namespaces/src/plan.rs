@@ -1,14 +1,17 @@
 //! The plan: everything that the child will do, as data. Parts fill its slots; one function (`child`) interprets it.
 
-use std::{ffi::CString, path::PathBuf};
+use std::{
+    ffi::CString,
+    path::{Component, Path, PathBuf},
+};
 
 use conex_kernel::{
-    Kind, Links,
+    Error, Kind, Links, Result,
     operations::{BpfInstruction, Filesystem},
 };
 use rustix::{mount::MountAttrFlags, process::Resource, thread::CapabilitySet};
 
-use crate::{Namespaces, User};
+use crate::{NAME, Namespaces, User};
 
 /// What a mount shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +74,11 @@ pub struct RootPlan {
     pub read_only: bool,
 }
 
+impl RootPlan {
+    /// Devices work in /dev only: an image that brings a node of the host's disk would otherwise open it.
+    pub(crate) const ATTRIBUTES: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NODEV;
+}
+
 /// A resource limit of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
@@ -91,7 +99,7 @@ pub struct Process {
     pub arguments: Vec<CString>,
     /// `KEY=value`, the whole environment but HOME, which comes from the container's passwd file unless it is here.
     pub environment: Vec<CString>,
-    /// Absolute; made where it is missing.
+    /// Absolute; `..` is taken out by the text; made where it is missing.
     pub directory: PathBuf,
     /// Permission bits that new files lack.
     pub umask: u32,
@@ -134,4 +142,82 @@ pub struct Plan {
     pub console: Option<Option<(u16, u16)>>,
     /// The process itself.
     pub process: Process,
+}
+
+/// The longest name that a UTS namespace takes. See uts_namespaces(7).
+const HOSTNAME_BYTES_MAX: usize = 64;
+
+impl Plan {
+    /// Takes `.` and `..` out of paths, by their text, and refuses what no kernel could do: before anything is touched.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        let directory = &self.process.directory;
+        if !directory.is_absolute() {
+            let operation = format!("use {} as the working directory", directory.display());
+            return Err(Error::refused(NAME, operation, "it does not begin with /"));
+        }
+        self.process.directory = cleaned(directory);
+        for mount in &mut self.mounts {
+            mount.target = cleaned(&mount.target);
+        }
+        self.hostname.iter().chain(&self.domainname).try_for_each(|name| check_hostname(name))?;
+        self.process.environment.iter().try_for_each(check_variable)
+    }
+}
+
+fn check_hostname(name: &str) -> Result<()> {
+    if name.len() <= HOSTNAME_BYTES_MAX {
+        return Ok(());
+    }
+    let why = format!("it has {} bytes, and {HOSTNAME_BYTES_MAX} are allowed", name.len());
+    Err(Error::refused(NAME, format!("use {name:?} as a host name"), why))
+}
+
+fn check_variable(entry: &CString) -> Result<()> {
+    match entry.to_bytes().iter().position(|byte| *byte == b'=') {
+        None | Some(0) => {
+            // A value is never told; here there is no saying where one begins.
+            Err(Error::refused(NAME, "set an environment variable", "its name is missing").with_hint("KEY=value"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// An absolute path without `.` and `..`; nothing is above `/`.
+fn cleaned(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::from("/");
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => _ = clean.pop(),
+            _ => {}
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned_by_their_text() {
+        for (path, clean) in [("/a/b/../c", "/a/c"), ("/../../x", "/x"), ("/", "/"), ("/./a//b/.", "/a/b")] {
+            assert_eq!(cleaned(Path::new(path)), Path::new(clean));
+        }
+    }
+
+    #[test]
+    fn a_variable_needs_a_name_and_its_value_is_not_told() {
+        assert!(check_variable(&c"KEY=".to_owned()).is_ok());
+        for bad in [c"=secret", c"secret", c""] {
+            let error = check_variable(&bad.to_owned()).expect_err("no name");
+            assert!(!format!("{error:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn a_host_name_has_64_bytes_at_most() {
+        assert!(check_hostname(&"a".repeat(64)).is_ok());
+        assert!(check_hostname(&"a".repeat(65)).is_err());
+    }
 }

@@ -17,6 +17,8 @@ struct Switches {
     apparmor: Option<u64>,
     /// Whether a seccomp filter watches us: we are in a container ourselves.
     filtered: bool,
+    /// Whether something is mounted over a part of our own /proc or /sys, as in a container.
+    covered: bool,
 }
 
 impl Switches {
@@ -28,15 +30,40 @@ impl Switches {
             debian: number("/proc/sys/kernel/unprivileged_userns_clone"),
             apparmor: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
             filtered: status.lines().any(|line| line.starts_with("Seccomp:\t2")),
+            covered: covered(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()),
         }
     }
+}
+
+/// Mounts there that hide nothing: their mount points are always empty.
+const HARMLESS: [&str; 8] = [
+    "/proc/sys/fs/binfmt_misc",
+    "/proc/fs/nfsd",
+    "/sys/fs/",
+    "/sys/kernel/config",
+    "/sys/kernel/debug",
+    "/sys/kernel/security",
+    "/sys/kernel/tracing",
+    "/sys/firmware/efi/efivars",
+];
+
+/// From mountinfo's lines, whose fifth word is the mount point. See proc_pid_mountinfo(5).
+fn covered(mountinfo: &str) -> bool {
+    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
+    let mut inside = points.filter(|point| point.starts_with("/proc/") || point.starts_with("/sys/"));
+    inside.any(|point| !HARMLESS.iter().any(|harmless| point.starts_with(harmless)))
 }
 
 /// Adds the reason and the fix to an error that the host's switches explain.
 pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
     match error.errno() {
         Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS) if error.hint.is_none() => {
-            match advice(Switches::read(), facts.is_privileged(), error.errno()) {
+            let switches = Switches::read();
+            let shows_kernel = ["mount proc ", "mount sysfs "].iter().any(|start| error.operation.starts_with(start));
+            match advice(switches, facts.is_privileged(), error.errno()) {
+                _ if shows_kernel && switches.covered => error.with_hint(
+                    "parts of our own /proc or /sys are covered, as inside a container, and a new one would show them; start that container with --security-opt systempaths=unconfined",
+                ),
                 Some(hint) => error.with_hint(hint),
                 None => error,
             }
@@ -45,8 +72,19 @@ pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
     }
 }
 
+/// Adds the reason to an id map that the kernel refused.
+pub(crate) fn explain_map(error: Error, facts: &Facts) -> Error {
+    match error.errno() {
+        Some(libc::EPERM) if !facts.may_map_ranges() => {
+            error.with_hint("an ordinary user may give a container only his own id, as root's; for more, be root")
+        }
+        Some(libc::EINVAL) => error.with_hint("ranges may not overlap, and there may be 340 at most"),
+        _ => explain(error, facts),
+    }
+}
+
 fn advice(switches: Switches, privileged: bool, errno: Option<i32>) -> Option<&'static str> {
-    let Switches { max, debian, apparmor, filtered } = switches;
+    let Switches { max, debian, apparmor, filtered, .. } = switches;
     if max == Some(0) || errno == Some(libc::ENOSPC) {
         return Some("this host allows no more user namespaces; as root: sysctl -w user.max_user_namespaces=15000");
     }
@@ -92,6 +130,15 @@ mod tests {
     fn switches_that_bind_only_users_explain_nothing_to_root() {
         let users = Switches { debian: Some(0), apparmor: Some(1), ..Switches::default() };
         assert_eq!(told(users, true), "nothing");
+    }
+
+    #[test]
+    fn a_covered_proc_is_told_from_mounts_that_hide_nothing() {
+        let line = |point: &str| format!("26 1 0:5 / {point} rw - proc proc rw\n");
+        assert!(covered(&line("/proc/kcore")) && covered(&line("/sys/firmware")));
+        for harmless in ["/proc", "/sys", "/sys/fs/cgroup/memory", "/proc/sys/fs/binfmt_misc", "/srv/proc/x"] {
+            assert!(!covered(&line(harmless)), "{harmless}");
+        }
     }
 
     #[test]

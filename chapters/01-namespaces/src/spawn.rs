@@ -62,8 +62,8 @@ fn fill(plan: &mut Plan, host: &Host, id: &ContainerId, parts: &[&dyn Part]) -> 
         }
         part.plan(&host.facts, id, plan);
     }
-    fallbacks::fit(plan);
-    Ok(())
+    fallbacks::fit(plan)?;
+    plan.settle()
 }
 
 /// Prepares, clones, and speaks with the child until it can go on by itself.
@@ -80,7 +80,7 @@ fn birth(undo: &mut Undo<'_>, plan: &Plan) -> Result<(Pair, Target)> {
         Newborn::Usher(usher) => ushered(undo, &pair, usher)?,
     };
     undo.watch(target.clone());
-    write_maps(kernel, plan, &trees, target.pid()).map_err(|error| refusal::explain(error, &host.facts))?;
+    write_maps(kernel, plan, &trees, target.pid()).map_err(|error| refusal::explain_map(error, &host.facts))?;
     pair.send(&Message::Mapped, None)?;
     undo.attach(&target)?;
     Ok((pair, target))
@@ -101,8 +101,9 @@ fn ushered(undo: &mut Undo<'_>, pair: &Pair, usher: Target) -> Result<Target> {
 }
 
 fn write_maps(kernel: &Kernel, plan: &Plan, trees: &Trees, pid: i32) -> Result<()> {
-    let Slot::New(maps) = &plan.namespaces.user else { return Ok(()) };
-    idmap::write_id_maps(kernel, pid, maps)?;
+    if let Slot::New(maps) = &plan.namespaces.user {
+        idmap::write_id_maps(kernel, pid, maps)?;
+    }
     trees.map_ids(kernel, plan, pid)
 }
 
@@ -159,11 +160,14 @@ impl<'a> Waiting<'a> {
 
     fn converse(&mut self) -> Result<Option<OwnedFd>> {
         let kernel = &self.undo.host.kernel;
+        // Said in advance: a child that still mounts need not wait for us at its pivot. If it is gone, what it said
+        // before tells more than this error.
+        let _ = self.pair.send(&Message::Go, None);
         let mut console = None;
         loop {
             match next(&self.pair, kernel)? {
                 (Message::Console, Some(master)) => console = Some(master),
-                (Message::Mounted, _) => self.pair.send(&Message::Go, None)?,
+                (Message::Mounted, _) => {}
                 (Message::Exec, _) => break,
                 (other, _) => return Err(unexpected(&other)),
             }

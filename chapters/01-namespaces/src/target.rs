@@ -23,7 +23,8 @@ impl Target {
     /// The process that has this pid now.
     pub fn of_pid(pid: i32) -> Result<Self> {
         let no_such = || Error::refused(NAME, format!("join pid {pid}"), "there is no such process");
-        let raw = Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(no_such)?;
+        // Pid panics at a negative number.
+        let raw = Some(pid).filter(|pid| *pid > 0).and_then(Pid::from_raw).ok_or_else(no_such)?;
         let pidfd = pidfd_open(raw, PidfdFlags::empty()).map_err(|errno| match errno {
             rustix::io::Errno::SRCH => no_such(),
             rustix::io::Errno::INVAL => {

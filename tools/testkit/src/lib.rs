@@ -12,8 +12,10 @@ mod host;
 mod rootfs;
 mod runner;
 mod stages;
+mod wait;
 
 pub use case::{Case, Needs};
 pub use fingerprint::Fingerprint;
 pub use host::{Output, TestHost};
 pub use runner::run;
+pub use wait::wait_until;

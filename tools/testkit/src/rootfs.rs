@@ -10,10 +10,10 @@ use crate::case::find;
 
 const DIRECTORIES: [&str; 10] = ["bin", "dev", "dev/pts", "etc", "proc", "root", "sbin", "sys", "tmp", "usr"];
 
-const APPLETS: [&str; 33] = [
-    "cat", "chmod", "chroot", "dd", "echo", "env", "false", "find", "grep", "head", "hostname", "id", "ip", "kill",
-    "ln", "ls", "mkdir", "mknod", "mount", "ps", "readlink", "rm", "sed", "sh", "sleep", "sort", "stat", "stty",
-    "touch", "true", "tty", "umount", "wc",
+const APPLETS: [&str; 35] = [
+    "cat", "chmod", "chroot", "cut", "dd", "echo", "env", "false", "find", "grep", "head", "hostname", "id", "ip",
+    "kill", "ln", "ls", "mkdir", "mknod", "mount", "ps", "readlink", "rm", "sed", "sh", "sleep", "sort", "stat",
+    "stty", "touch", "tr", "true", "tty", "umount", "wc",
 ];
 
 const PASSWD: &str =

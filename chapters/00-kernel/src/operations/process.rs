@@ -185,7 +185,8 @@ pub struct Execute<'a> {
 
 impl fmt::Display for Execute<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exec {}", self.arguments.first().map_or("".into(), |program| program.to_string_lossy()))
+        let program = self.arguments.first().map_or("".into(), |program| program.to_string_lossy());
+        write!(f, "exec {}", quoted(&program))
     }
 }
 

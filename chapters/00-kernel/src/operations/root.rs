@@ -8,11 +8,11 @@ use std::{
 
 use rustix::{
     fs::CWD,
-    mount::{MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount},
+    mount::{MountAttrFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount},
     process::{fchdir, pivot_root},
 };
 
-use crate::{Equivalent, Operation, Root, quoted};
+use crate::{Equivalent, Operation, Root, operations::attribute_names, quoted};
 
 /// Makes every mount of this namespace private: nothing mounted here shows on the host, nor the other way round.
 pub struct MakePrivate;
@@ -46,8 +46,8 @@ pub struct AttachRoot<'a> {
     pub tree: BorrowedFd<'a>,
     /// What it was cloned from, for words.
     pub source: &'a Path,
-    /// Whether it is read-only, for words.
-    pub read_only: bool,
+    /// Attributes that it has, for words.
+    pub attributes: MountAttrFlags,
 }
 
 impl fmt::Display for AttachRoot<'_> {
@@ -70,8 +70,8 @@ impl Operation for AttachRoot<'_> {
     fn command(&self) -> Equivalent {
         let source = quoted(&self.source.to_string_lossy());
         // A shell has no descriptors for mounts: it binds the directory onto itself and goes by path.
-        let remount = if self.read_only { format!(" && mount -o remount,bind,ro {source}") } else { String::new() };
-        Equivalent::exact(format!("mount --rbind {source} {source}{remount}"))
+        let options = attribute_names(self.attributes).join(",");
+        Equivalent::exact(format!("mount --rbind {source} {source} && mount -o remount,bind,{options} {source}"))
     }
 }
 
