@@ -11,7 +11,7 @@ use std::{
 
 use conex_kernel::{Error, Observer, Record, Result, Step};
 use rustix::{
-    io::retry_on_intr,
+    io::{Errno, retry_on_intr},
     net::{
         AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
         SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
@@ -56,7 +56,7 @@ impl Pair {
         let mut bytes = vec![0; DATAGRAM_BYTES_MAX];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
-        let received = retry_on_intr(|| {
+        let received = until_answered(|| {
             let parts = &mut [IoSliceMut::new(&mut bytes)];
             recvmsg(&self.0, parts, &mut control, RecvFlags::CMSG_CLOEXEC)
         });
@@ -82,6 +82,17 @@ impl Pair {
         let mut fds = [PollFd::new(&fd, PollFlags::empty())];
         let polled = retry_on_intr(|| poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })));
         polled.is_ok() && !fds[0].revents().contains(PollFlags::HUP)
+    }
+}
+
+/// Asks again after a signal; and after a reset, which the kernel tells once, before what is still in the queue, when the
+/// other side ended without having read everything.
+fn until_answered<T>(mut receive: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match receive() {
+            Err(Errno::INTR | Errno::CONNRESET) => {}
+            answer => return answer,
+        }
     }
 }
 
