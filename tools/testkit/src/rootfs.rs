@@ -10,9 +10,9 @@ use crate::case::find;
 
 const DIRECTORIES: [&str; 10] = ["bin", "dev", "dev/pts", "etc", "proc", "root", "sbin", "sys", "tmp", "usr"];
 
-const APPLETS: [&str; 35] = [
+const APPLETS: [&str; 36] = [
     "cat", "chmod", "chroot", "cut", "dd", "echo", "env", "false", "find", "grep", "head", "hostname", "id", "ip",
-    "kill", "ln", "ls", "mkdir", "mknod", "mount", "ps", "readlink", "rm", "sed", "sh", "sleep", "sort", "stat",
+    "kill", "ln", "ls", "mkdir", "mknod", "mount", "ps", "readlink", "rm", "sed", "seq", "sh", "sleep", "sort", "stat",
     "stty", "touch", "tr", "true", "tty", "umount", "wc",
 ];
 
