@@ -11,6 +11,7 @@ mod narration;
 mod observer;
 mod operation;
 pub mod operations;
+mod probe;
 #[expect(unsafe_code, reason = "the only module that may: calls that neither rustix nor nix wraps safely")]
 mod sys;
 mod terminal;
@@ -22,5 +23,6 @@ pub use kernel::Kernel;
 pub use narration::{Format, Narration};
 pub use observer::{Observer, Record, Side, Step};
 pub use operation::{Equivalent, Operation};
+pub use probe::may_mount;
 pub use terminal::{RawMode, relay, size_of};
 pub use words::quoted;

@@ -72,7 +72,7 @@ const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
 impl Plan {
     /// A container in eight namespaces of its own; its root is for a part to bring.
     pub fn isolated(facts: &Facts, id: &ContainerId, process: Process) -> Self {
-        let maps = match facts.may_map_ranges() {
+        let maps = match facts.may_map(ROOT_RANGE) {
             true => IdMaps::ranges(vec![ROOT_RANGE]),
             false => IdMaps::single(facts.uid, facts.gid),
         };

@@ -13,7 +13,7 @@ use rustix::{
     thread::{CapabilitySet, capabilities},
 };
 
-use crate::NAME;
+use crate::{IdRange, NAME};
 
 /// One cgroup tree of the host, as the container shall see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,12 @@ pub struct Facts {
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
-    /// Effective capabilities.
+    /// Effective capabilities, in the user namespace that we are in.
     pub capabilities: CapabilitySet,
+    /// Whether we may mount, in the mount namespace that we are in.
+    pub may_mount: bool,
+    /// The user ids that exist in the user namespace that we are in; all of them on a host.
+    pub ids: Vec<IdRange>,
     /// The cgroup trees; one with an empty directory on a v2 host, several on a v1 or hybrid one.
     pub cgroups: Vec<Hierarchy>,
     /// Directories that tell how hot each processor is: as good as a clock for spying on other processes.
@@ -54,6 +58,8 @@ impl Facts {
             uid: geteuid().as_raw(),
             gid: getegid().as_raw(),
             capabilities: capabilities(None).map_err(|errno| Error::new(NAME, "capget", &errno.into()))?.effective,
+            may_mount: conex_kernel::may_mount(),
+            ids: ids(&fs::read_to_string("/proc/self/uid_map").unwrap_or_default()),
             cgroups: cgroups(),
             thermal_throttles: thermal_throttles(Path::new("/sys/devices/system/cpu")),
         };
@@ -67,12 +73,17 @@ impl Facts {
 
     /// Whether namespaces and detached mounts can be made without a user namespace.
     pub fn is_privileged(&self) -> bool {
-        self.capabilities.contains(CapabilitySet::SYS_ADMIN)
+        self.may_mount && self.capabilities.contains(CapabilitySet::SYS_ADMIN)
     }
 
-    /// Whether id maps of more than one's own id can be written.
-    pub fn may_map_ranges(&self) -> bool {
-        self.capabilities.contains(CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::SYS_ADMIN)
+    /// Whether an id map with this range can be written.
+    pub fn may_map(&self, range: IdRange) -> bool {
+        let needed = CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::SYS_ADMIN;
+        let exists = |ours: &IdRange| {
+            let first = range.outside.checked_sub(ours.inside);
+            first.and_then(|first| ours.count.checked_sub(first)).is_some_and(|left| range.count <= left)
+        };
+        self.is_privileged() && self.capabilities.contains(needed) && self.ids.iter().any(exists)
     }
 
     /// Whether the host's only cgroup tree is v2.
@@ -84,6 +95,16 @@ impl Facts {
 fn version(release: &str) -> (u32, u32) {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+/// From uid_map's lines, three numbers each. See user_namespaces(7).
+fn ids(map: &str) -> Vec<IdRange> {
+    let numbers = |line: &str| line.split_whitespace().map(|word| word.parse().ok()).collect::<Option<Vec<u32>>>();
+    let ranges = map.lines().filter_map(numbers).filter_map(|numbers| match numbers.as_slice() {
+        &[inside, outside, count] => Some(IdRange { inside, outside, count }),
+        _ => None,
+    });
+    ranges.collect()
 }
 
 /// Below `cpus`, in order; looked for only if the first processor has one, as in no virtual machine.
@@ -134,6 +155,19 @@ mod tests {
         assert_eq!(version("6.1.0-25-amd64"), (6, 1));
         assert_eq!(version("5.15-rc1"), (5, 15));
         assert_eq!(version("strange"), (0, 0));
+    }
+
+    #[test]
+    fn only_ids_that_exist_here_can_be_mapped() {
+        let mut facts = crate::flags::tests::facts("");
+        let range = |outside, count| IdRange { inside: 0, outside, count };
+        facts.ids = ids("         0          0 4294967295\n");
+        assert!(facts.may_map(range(100_000, 65_536)) && facts.may_map(range(0, u32::MAX)));
+        facts.ids = ids("0 1000 1\n5 7000 10\n");
+        assert!(facts.may_map(range(0, 1)) && facts.may_map(range(5, 10)) && facts.may_map(range(14, 1)));
+        assert!(!facts.may_map(range(100_000, 1)) && !facts.may_map(range(6, 10)) && !facts.may_map(range(0, 2)));
+        facts.may_mount = false;
+        assert!(!facts.may_map(range(0, 1)));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) fn become_user(kernel: &Kernel, plan: &Plan, pair: &Pair, terminal: O
     let identity = identify(kernel, plan)?;
     // As root: the directory may have to be made, and need not be the user's.
     kernel.perform(NAME, ChangeDirectory { path: &plan.process.directory })?;
+    mounts::seal_root(kernel, plan)?;
     kernel.perform(NAME, NewSession)?;
     if let Some(slave) = &terminal {
         kernel.perform(NAME, UseTerminal { slave: slave.as_fd(), owner: identity.uid })?;

@@ -36,11 +36,11 @@ pub(crate) fn time_offsets(namespaces: &Namespaces) -> Option<crate::TimeOffsets
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{Hierarchy, IdMaps, Slot, TimeOffsets, facts::Facts};
 
-    fn facts(directory: &str) -> Facts {
+    pub(crate) fn facts(directory: &str) -> Facts {
         let one = Hierarchy { directory: directory.into(), kind: "cgroup2", options: vec![] };
         Facts {
             kernel: (6, 1),
@@ -48,6 +48,8 @@ mod tests {
             gid: 0,
             capabilities: rustix::thread::CapabilitySet::all(),
             cgroups: vec![one],
+            may_mount: true,
+            ids: Vec::new(),
             thermal_throttles: Vec::new(),
         }
     }

@@ -96,14 +96,15 @@ fn seal(kernel: &Kernel, plan: &Plan, root: Root<'_>) -> Result<()> {
         let (attributes, inherited) = (MountAttrFlags::MOUNT_ATTR_RDONLY, proc::ATTRIBUTES);
         kernel.perform(NAME, RebindInside { root, path, attributes, inherited })?;
     }
-    match &plan.root {
-        // Last: what was missing in it had to be made.
-        Some(RootPlan { part, read_only: true, .. }) => {
-            let attributes = RootPlan::ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY;
-            kernel.perform(part, RemountInside { root, path: Path::new("/"), attributes })
-        }
-        _ => Ok(()),
-    }
+    Ok(())
+}
+
+/// Makes the root read-only, if the plan says so: last, since what was missing in it had to be made.
+pub(crate) fn seal_root(kernel: &Kernel, plan: &Plan) -> Result<()> {
+    let Some(RootPlan { part, read_only: true, .. }) = &plan.root else { return Ok(()) };
+    let (fd, path) = (open_root()?, Path::new("/"));
+    let attributes = RootPlan::ATTRIBUTES | MountAttrFlags::MOUNT_ATTR_RDONLY;
+    kernel.perform(part, RemountInside { root: Root { fd: fd.as_fd(), path }, path, attributes })
 }
 
 /// The directory that is this process's root now, for look-ups inside it.

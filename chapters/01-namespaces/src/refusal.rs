@@ -57,7 +57,7 @@ fn covered(mountinfo: &str) -> bool {
 /// Adds the reason and the fix to an error that the host's switches explain.
 pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
     match error.errno() {
-        Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS) if error.hint.is_none() => {
+        Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS | libc::ENOSYS) if error.hint.is_none() => {
             let switches = Switches::read();
             let shows_kernel = ["mount proc ", "mount sysfs "].iter().any(|start| error.operation.starts_with(start));
             match advice(switches, facts.is_privileged(), error.errno()) {
@@ -75,7 +75,7 @@ pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
 /// Adds the reason to an id map that the kernel refused.
 pub(crate) fn explain_map(error: Error, facts: &Facts) -> Error {
     match error.errno() {
-        Some(libc::EPERM) if !facts.may_map_ranges() => {
+        Some(libc::EPERM) if !facts.is_privileged() => {
             error.with_hint("an ordinary user may give a container only his own id, as root's; for more, be root")
         }
         Some(libc::EINVAL) => error.with_hint("ranges may not overlap, and there may be 340 at most"),

@@ -57,7 +57,7 @@ fn descriptors(test: &TestHost) {
     symlink("/proc/self/fd/7", rootfs.join("link")).expect("a link");
     let output = test.ch01(&["-w", "/link/below"], &rootfs, "pwd");
     assert_eq!((output.status, output.out.as_str()), (125, ""), "{}", output.err);
-    let container = running(test, &rootfs, |pid| {
+    running(test, &rootfs, |pid| {
         let mut command = Command::new(test.program("ch01"));
         let output = test.run(command.args(["exec", pid, "sh", "-c", count]));
         assert_eq!(output.success(), "0\n1\n2\n");
@@ -65,7 +65,7 @@ fn descriptors(test: &TestHost) {
         let output = test.run(command.args(["exec", "-w", "/proc/self/fd/7", pid, "pwd"]));
         assert_eq!((output.status, output.out.as_str()), (125, ""), "{}", output.err);
     });
-    drop((container, leaked));
+    drop(leaked);
 }
 
 /// Runs `look` while a container sleeps, with its pid.

@@ -17,5 +17,5 @@ mod wait;
 pub use case::{Case, Needs};
 pub use fingerprint::Fingerprint;
 pub use host::{Output, TestHost};
-pub use runner::run;
+pub use runner::{run, say};
 pub use wait::wait_until;

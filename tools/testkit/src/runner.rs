@@ -58,7 +58,8 @@ fn run_all(cases: &[&Case], programs: &[&str]) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn say(line: &str) {
+/// Prints a line of a report, such as a figure that a case found.
+pub fn say(line: &str) {
     // Without standard output there is nobody to tell; the status still does.
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -41,8 +41,8 @@ pub(crate) fn plan(host: &Host, words: &[&str]) -> Plan {
 /// The same with the host's ids inside, for roots that can't be seen through an id map.
 pub(crate) fn identity_plan(host: &Host, words: &[&str]) -> Plan {
     let mut plan = plan(host, words);
-    if host.facts.may_map_ranges() {
-        let range = conex_namespaces::IdRange { inside: 0, outside: 0, count: u32::MAX };
+    let range = conex_namespaces::IdRange { inside: 0, outside: 0, count: u32::MAX };
+    if host.facts.may_map(range) {
         plan.map_ids(IdMaps::ranges(vec![range]));
     }
     plan

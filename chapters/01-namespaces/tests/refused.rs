@@ -1,0 +1,68 @@
+//! Hosts that refuse what a container needs: one sentence and the fix, never a bare error number.
+
+#![forbid(unsafe_code)]
+
+use std::{
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use rustix::mount::{UnmountFlags, mount_bind, unmount};
+use testkit::{Case, TestHost};
+
+fn main() -> ExitCode {
+    testkit::run(
+        &[
+            Case::root("where_no_user_namespace_is_left_the_sysctl_is_named", no_namespace_left).with(&["unshare"]),
+            Case::root("where_proc_is_covered_the_cover_is_named", covered),
+            Case::user("a_user_who_asks_for_more_ids_than_his_own_is_told", ranges),
+            Case::root("ranges_that_overlap_are_told", overlap),
+        ],
+        &[env!("CARGO_BIN_EXE_ch01")],
+    )
+}
+
+/// Method: a user namespace whose own limit is none; the machine's stays as it is.
+fn no_namespace_left(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let script = r#"echo 0 > /proc/sys/user/max_user_namespaces; exec "$0" run "$1" true"#;
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c", script]).arg(test.program("ch01")).arg(&rootfs);
+    let output = test.run(&mut command);
+    let expected = "error: namespaces: clone3 user,mount,pid,net,uts,ipc,time: ENOSPC (No space left on device)
+hint: this host allows no more user namespaces; as root: sysctl -w user.max_user_namespaces=15000
+";
+    assert_eq!((output.status, output.err.replace(",cgroup,time", ",time").as_str()), (125, expected));
+}
+
+fn covered(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    mount_bind("/dev/null", "/proc/keys").expect("covered");
+    let output = test.ch01(&[], &rootfs, "true");
+    unmount("/proc/keys", UnmountFlags::empty()).expect("uncovered");
+    let expected = "error: namespaces: mount proc on /proc: EPERM (Operation not permitted)
+hint: parts of our own /proc or /sys are covered, as inside a container, and a new one would show them; start that container with --security-opt systempaths=unconfined
+";
+    assert_eq!((output.status, output.err.as_str()), (125, expected));
+}
+
+fn ranges(test: &TestHost) {
+    let expected = "error: namespaces: write uid_map 0 0 10: EPERM (Operation not permitted)
+hint: an ordinary user may give a container only his own id, as root's; for more, be root
+";
+    expect(test, &["--map", "0:0:10"], expected);
+}
+
+fn overlap(test: &TestHost) {
+    let expected = "error: namespaces: write uid_map 0 100 10, 5 200 10: EINVAL (Invalid argument)
+hint: ranges may not overlap, and there may be 340 at most
+";
+    expect(test, &["--map", "0:100:10", "--map", "5:200:10"], expected);
+}
+
+#[track_caller]
+fn expect(test: &TestHost, options: &[&str], expected: &str) {
+    let rootfs: &Path = &test.rootfs("rootfs");
+    let output = test.ch01(options, rootfs, "true");
+    assert_eq!((output.status, output.err.as_str()), (125, expected));
+}
