@@ -132,9 +132,12 @@ pub(crate) fn loopback_up() -> io::Result<()> {
 
 /// Gives every signal its default action and unblocks all: exec keeps ignored and blocked signals otherwise.
 pub(crate) fn reset_signals() -> io::Result<()> {
+    // The kernel's struct sigaction, of 24 or 32 bytes: all-zero is SIG_DFL without flags.
+    let default = [0_u64; 4];
     for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is a valid disposition; signals that have none (SIGKILL) are refused, which is fine.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // By number, since libc keeps two signals to itself and would not reset them. SIGKILL and SIGSTOP are refused.
+        // SAFETY: the kernel reads at most `default`, whose handler it calls for no signal; 8 is its sigset's size.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null_mut::<u64>(), 8) };
     }
     // SAFETY: sigset_t is plain data; sigemptyset initialises it before it is used.
     let mut none: libc::sigset_t = unsafe { mem::zeroed() };

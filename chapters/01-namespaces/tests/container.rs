@@ -151,6 +151,10 @@ fn small_things(test: &TestHost) {
     let rootfs = test.rootfs("rootfs");
     let script = "umask; grep NoNewPrivs /proc/self/status";
     assert_eq!(test.ch01(&[], &rootfs, script).success(), "0022\nNoNewPrivs:\t0\n");
+    let script = r#"trap "" INT USR1; exec "$0" run "$1" grep SigIgn /proc/self/status"#;
+    let ignoring = test.run(Command::new("sh").args(["-c", script]).arg(test.program("ch01")).arg(&rootfs));
+    assert_eq!(ignoring.success(), "SigIgn:\t0000000000000000\n", "what the caller ignores is not ignored inside");
+    let script = "umask; grep NoNewPrivs /proc/self/status";
     assert_eq!(test.ch01(&["--no-new-privileges"], &rootfs, script).success(), "0022\nNoNewPrivs:\t1\n");
 }
 
