@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat2};
+use rustix::{
+    fs::{FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat2},
+    io::Errno,
+};
 
 /// A root file system: its descriptor, and its path on the host for words only.
 #[derive(Clone, Copy)]
@@ -51,14 +54,18 @@ const TRIES_MAX: usize = 128;
 
 /// Opens `path` inside `root` with `flags`.
 pub fn open_inside(root: BorrowedFd<'_>, path: &Path, flags: OFlags, links: Links) -> io::Result<OwnedFd> {
+    open_with_mode(root, path, flags, Mode::empty(), links)
+}
+
+fn open_with_mode(root: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode, links: Links) -> io::Result<OwnedFd> {
     let mut resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     if links == Links::Refuse {
         resolve |= ResolveFlags::NO_SYMLINKS;
     }
     for _ in 0..TRIES_MAX {
-        match openat2(root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
-            Err(rustix::io::Errno::AGAIN) => {}
-            Err(rustix::io::Errno::LOOP) if links == Links::Refuse => {
+        match openat2(root, path, flags | OFlags::CLOEXEC, mode, resolve) {
+            Err(Errno::AGAIN) => {}
+            Err(Errno::LOOP) if links == Links::Refuse => {
                 return Err(io::Error::other("it is, or lies behind, a symbolic link"));
             }
             other => return Ok(other?),
@@ -67,24 +74,60 @@ pub fn open_inside(root: BorrowedFd<'_>, path: &Path, flags: OFlags, links: Link
     Err(io::Error::other("its path keeps changing while it is looked up"))
 }
 
-/// The mount point `path` inside `root` as an O_PATH descriptor, made where it is missing.
+/// The mount point `path` inside `root`, made where it is missing: as a descriptor that serves as the target of a mount
+/// and for nothing else.
 pub(crate) fn mount_point(root: BorrowedFd<'_>, path: &Path, kind: Kind, links: Links) -> io::Result<OwnedFd> {
-    match open_inside(root, path, OFlags::PATH, links) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
-        other => return other.and_then(|point| expect(point, kind)),
+    match kind {
+        Kind::Directory => directory(root, path, links),
+        Kind::File => file(root, path, links),
     }
-    let (parent, name) = split(path)?;
-    let parent = mount_point(root, parent, Kind::Directory, links)?;
-    make(parent.as_fd(), name, kind)?;
-    // Opened in its parent, and never through a link: whatever now has this name is what gets checked and used.
-    let point = openat2(
-        &parent,
-        name,
-        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-        Mode::empty(),
-        ResolveFlags::BENEATH,
-    )?;
-    expect(point, kind)
+}
+
+/// Found by one call in most cases; that it is a directory is the kernel's check.
+fn directory(root: BorrowedFd<'_>, path: &Path, links: Links) -> io::Result<OwnedFd> {
+    let found = open_inside(root, path, OFlags::PATH | OFlags::DIRECTORY, links);
+    match found.as_ref().err().and_then(io::Error::raw_os_error) {
+        None => found,
+        Some(libc::ENOTDIR) => Err(not_a_directory(open_inside(root, path, OFlags::PATH, links)?)?),
+        Some(libc::ENOENT) => {
+            let (parent, name) = split(path)?;
+            let parent = directory(root, parent, links)?;
+            match mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(in_words(errno)),
+            }
+            // Opened in its parent, and never through a link: whatever now has this name is what gets checked and used.
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let made = openat2(&parent, name, flags, Mode::empty(), ResolveFlags::BENEATH)?;
+            match type_of(&made)? {
+                FileType::Directory => Ok(made),
+                _ => Err(not_a_directory(made)?),
+            }
+        }
+        _ => found,
+    }
+}
+
+/// Made by one call where only the file itself is missing, as in a /dev of our own.
+fn file(root: BorrowedFd<'_>, path: &Path, links: Links) -> io::Result<OwnedFd> {
+    let new = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
+    let made = open_with_mode(root, path, new, Mode::from_raw_mode(0o644), links);
+    match made.as_ref().err().and_then(io::Error::raw_os_error) {
+        None => Ok(made?),
+        Some(libc::EEXIST) => not_a_file(open_inside(root, path, OFlags::PATH, links)),
+        Some(libc::ENOENT) => {
+            let (parent, name) = split(path)?;
+            let parent = directory(root, parent, links)?;
+            match openat2(&parent, name, new | OFlags::CLOEXEC, Mode::from_raw_mode(0o644), ResolveFlags::BENEATH) {
+                Err(Errno::EXIST) => {
+                    not_a_file(open_inside(parent.as_fd(), Path::new(name), OFlags::PATH, Links::Refuse))
+                }
+                made => made.map_err(in_words),
+            }
+        }
+        Some(libc::EROFS) => Err(in_words(Errno::ROFS)),
+        _ => made,
+    }
 }
 
 fn split(path: &Path) -> io::Result<(&Path, &OsStr)> {
@@ -94,29 +137,32 @@ fn split(path: &Path) -> io::Result<(&Path, &OsStr)> {
     }
 }
 
-fn make(parent: BorrowedFd<'_>, name: &OsStr, kind: Kind) -> io::Result<()> {
-    let made = match kind {
-        Kind::Directory => mkdirat(parent, name, Mode::from_raw_mode(0o755)),
-        Kind::File => {
-            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            openat2(parent, name, flags, Mode::from_raw_mode(0o644), ResolveFlags::BENEATH).map(drop)
-        }
-    };
-    match made {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
-        Err(rustix::io::Errno::ROFS) => Err(io::Error::other("it is missing, and its file system is read-only")),
-        Err(error) => Err(error.into()),
+fn in_words(errno: Errno) -> io::Error {
+    match errno {
+        Errno::ROFS => io::Error::other("it is missing, and its file system is read-only"),
+        errno => errno.into(),
     }
 }
 
-fn expect(point: OwnedFd, kind: Kind) -> io::Result<OwnedFd> {
-    let is = FileType::from_raw_mode(fstat(&point)?.st_mode);
-    match (kind, is) {
-        (_, FileType::Symlink) => Err(io::Error::other("it is a symbolic link that leads nowhere")),
-        (Kind::Directory, FileType::Directory) => Ok(point),
-        (Kind::Directory, other) => Err(io::Error::other(format!("it is {}, not a directory", type_words(other)))),
-        (Kind::File, FileType::Directory) => Err(io::Error::other("it is a directory, not a file")),
-        (Kind::File, _) => Ok(point),
+fn type_of(found: &OwnedFd) -> io::Result<FileType> {
+    Ok(FileType::from_raw_mode(fstat(found)?.st_mode))
+}
+
+/// What stands in a directory's place, in words.
+fn not_a_directory(found: OwnedFd) -> io::Result<io::Error> {
+    Ok(match type_of(&found)? {
+        FileType::Symlink => io::Error::other("it is a symbolic link that leads nowhere"),
+        other => io::Error::other(format!("it is {}, not a directory", type_words(other))),
+    })
+}
+
+fn not_a_file(found: io::Result<OwnedFd>) -> io::Result<OwnedFd> {
+    match found {
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
+            Err(io::Error::other("it is a symbolic link that leads nowhere"))
+        }
+        Ok(found) if type_of(&found)? == FileType::Directory => Err(io::Error::other("it is a directory, not a file")),
+        found => found,
     }
 }
 

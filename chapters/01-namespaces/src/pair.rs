@@ -14,7 +14,7 @@ use rustix::{
     io::{Errno, retry_on_intr},
     net::{
         AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-        SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+        SendFlags, SocketFlags, SocketType, recv, recvmsg, sendmsg, socketpair,
     },
 };
 
@@ -22,9 +22,6 @@ use crate::{NAME, message::Message};
 
 /// One end.
 pub(crate) struct Pair(OwnedFd);
-
-/// The longest datagram: five texts of a record.
-const DATAGRAM_BYTES_MAX: usize = 96 << 10;
 
 impl Pair {
     /// Both ends; the first is for the parent.
@@ -53,7 +50,7 @@ impl Pair {
     #[doc(alias = "exercise:namespaces.messages")]
     pub(crate) fn receive(&self) -> Result<Option<(Message, Option<OwnedFd>)>> {
         let failed = |error: io::Error| Error::new(NAME, "receive from the other side", &error);
-        let mut bytes = vec![0; DATAGRAM_BYTES_MAX];
+        let mut bytes = vec![0; self.next_length().map_err(|errno| failed(errno.into()))?];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let received = until_answered(|| {
@@ -74,6 +71,13 @@ impl Pair {
         }
     }
     // ANCHOR_END: messages
+
+    /// Waits for the next message and gives its length, 0 at the end; the message stays. Nearly all have one byte, and
+    /// room for the longest would cost more time than the message.
+    fn next_length(&self) -> rustix::io::Result<usize> {
+        let flags = RecvFlags::PEEK | RecvFlags::TRUNC;
+        until_answered(|| recv(&self.0, &mut [0_u8; 1], flags)).map(|(_, length)| length)
+    }
 
     /// Whether the other side still has its end open; does not wait.
     pub(crate) fn peer_lives(&self) -> bool {
