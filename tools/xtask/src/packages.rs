@@ -21,7 +21,6 @@ const PACKAGES: &[Package] = &[
     Package { name: "runc", program: "runc", needed_by: "comparing what a process sees with runc" },
     Package { name: "crun", program: "crun", needed_by: "the speed comparison with crun" },
     Package { name: "bubblewrap", program: "bwrap", needed_by: "the speed comparison with bwrap" },
-    Package { name: "uidmap", program: "newuidmap", needed_by: "id ranges of an ordinary user" },
     Package { name: "nftables", program: "nft", needed_by: "the fingerprint of the host's packet filter" },
     Package { name: "iproute2", program: "ip", needed_by: "scripts printed by --explain=sh" },
     Package { name: "util-linux", program: "unshare", needed_by: "scripts printed by --explain=sh" },

@@ -1,5 +1,6 @@
 //! The operations themselves, one file a subject: what conex can ask of the kernel, and nothing else.
 
+mod capability;
 mod device;
 mod filesystem;
 mod identity;
@@ -11,12 +12,10 @@ mod root;
 mod seal;
 mod tree;
 
+pub use capability::{DropBounding, NoNewPrivileges, SetCapabilities};
 pub use device::{MakeDevice, MakeLink, OpenConsole, Terminal, UseTerminal};
 pub use filesystem::{Filesystem, MakeFilesystem, MountFilesystem, attribute_names};
-pub use identity::{
-    BecomeRoot, DropBounding, MayNotDump, NoNewPrivileges, SetCapabilities, SetGroups, SetIds, WriteIdMap,
-    WriteSetgroups,
-};
+pub use identity::{BecomeRoot, MayNotDump, SetGroups, SetIds, WriteIdMap, WriteSetgroups};
 pub use limits::{SetLimit, SetUmask};
 pub use namespace::{ChildMain, ChildPanic, Clone, Cloned, Join, SetHostname, Unshare, WriteTimeOffsets};
 pub use network::LoopbackUp;
