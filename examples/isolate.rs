@@ -51,6 +51,7 @@ fn isolate(rootfs: PathBuf, arguments: Vec<CString>) -> Result<Exit, Error> {
         directory: "/".into(),
         umask: 0o022,
         no_new_privileges: true,
+        init: false,
         dies_with_parent: true,
     };
     let plan = Plan::isolated(&host.facts, &id, process);

@@ -36,6 +36,7 @@ fn narrate() -> Result<(), Box<dyn std::error::Error>> {
         directory: "/".into(),
         umask: 0o022,
         no_new_privileges: true,
+        init: false,
         dies_with_parent: true,
     };
     let (facts, id) = (Facts::probe()?, ContainerId::random()?);

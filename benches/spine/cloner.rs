@@ -82,6 +82,7 @@ fn run(host: &Host, root: &dyn Part, command: &[CString]) -> Result<(), Error> {
         directory: "/".into(),
         umask: 0o022,
         no_new_privileges: false,
+        init: false,
         dies_with_parent: true,
     };
     let plan = Plan::isolated(&host.facts, &id, process);

@@ -12,6 +12,7 @@ mod observer;
 mod operation;
 pub mod operations;
 mod probe;
+mod reaper;
 #[expect(unsafe_code, reason = "the only module that may: calls that neither rustix nor nix wraps safely")]
 mod sys;
 mod terminal;
@@ -24,5 +25,6 @@ pub use narration::{Format, Narration};
 pub use observer::{Observer, Record, Side, Step};
 pub use operation::{Equivalent, Operation};
 pub use probe::may_mount;
-pub use terminal::{RawMode, relay, size_of};
+pub use reaper::{block_signals, expect_children, serve_as_init, unblock_signals};
+pub use terminal::{RawMode, Relayed, relay, size_of};
 pub use words::quoted;

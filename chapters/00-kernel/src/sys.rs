@@ -98,6 +98,16 @@ pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Closes every descriptor from `first` on and ends this process with the status that `serve` then gives; comes back
+/// never, so that nobody finds his descriptors closed.
+pub(crate) fn close_from_and_serve(first: u32, serve: impl FnOnce() -> u8) -> ! {
+    // SAFETY: whoever owns one of these descriptors never runs again: this function does not return or unwind.
+    let _ = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    let status = catch_unwind(AssertUnwindSafe(serve)).unwrap_or(u8::MAX);
+    // SAFETY: _exit has no precondition; it skips destructors, which would close descriptors a second time.
+    unsafe { libc::_exit(i32::from(status)) }
+}
+
 /// Loads a seccomp filter for this process; sets nothing else (no_new_privs is the caller's choice).
 pub(crate) fn load_seccomp(filter: &[BpfInstruction]) -> io::Result<()> {
     let program: Vec<libc::sock_filter> = filter
@@ -128,6 +138,12 @@ pub(crate) fn loopback_up() -> io::Result<()> {
     // SAFETY: SIOCSIFFLAGS reads an ifreq, which `request` is.
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, ptr::from_ref(&request)) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Gives SIGCHLD its default action: whoever started us may have ignored it, and then no child has a status.
+pub(crate) fn reset_sigchld() {
+    // SAFETY: SIG_DFL is a valid disposition of a valid signal; no handler of ours is replaced, since we install none.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
 /// Gives every signal its default action and unblocks all: exec keeps ignored and blocked signals otherwise.

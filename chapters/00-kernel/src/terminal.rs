@@ -44,38 +44,66 @@ pub fn size_of(terminal: BorrowedFd<'_>) -> Option<(u16, u16)> {
     tcgetwinsize(terminal).ok().map(|size| (size.ws_row, size.ws_col)).filter(|size| *size != (0, 0))
 }
 
-/// Copies between the caller's terminal and a console until the console's last user is gone. Window sizes follow.
-pub fn relay(console: &OwnedFd) -> io::Result<()> {
-    let mut winch = SigSet::empty();
-    winch.add(Signal::SIGWINCH);
-    winch.thread_block()?;
-    let resized = SignalFd::with_flags(&winch, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+/// Why a relay came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relayed {
+    /// The container's process ended, or the last user of its console did.
+    Ended,
+    /// This signal asked us to end: the terminal must be put in order first.
+    Interrupted(u8),
+}
+
+/// Copies between the caller's terminal and a console, until the console's last user or the process behind `pidfd` is
+/// gone: what it left in the background may keep the console. Window sizes follow.
+pub fn relay(console: &OwnedFd, pidfd: BorrowedFd<'_>) -> io::Result<Relayed> {
+    let mut caught = SigSet::empty();
+    for signal in [Signal::SIGWINCH, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+        caught.add(signal);
+    }
+    caught.thread_block()?;
+    let signals = SignalFd::with_flags(&caught, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     // A program that reads nothing fills its console; it must not keep its output from us meanwhile.
     ioctl_fionbio(console, true)?;
     let mut typed = Typed { waiting: Vec::new(), open: true };
     loop {
-        let (console_fd, stdin_fd, resized_fd) = (console.as_fd(), stdin(), resized.as_fd());
+        let (console_fd, stdin_fd, signals_fd) = (console.as_fd(), stdin(), signals.as_fd());
         let of_console = if typed.waiting.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
-        let mut fds = vec![PollFd::new(&console_fd, of_console), PollFd::new(&resized_fd, PollFlags::IN)];
+        let mut fds = vec![
+            PollFd::new(&console_fd, of_console),
+            PollFd::new(&signals_fd, PollFlags::IN),
+            PollFd::new(&pidfd, PollFlags::IN),
+        ];
         if typed.open && typed.waiting.is_empty() {
             fds.push(PollFd::new(&stdin_fd, PollFlags::IN));
         }
         retry_on_intr(|| poll(&mut fds, None))?;
         let ready: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
-        if !(ready[0] - PollFlags::OUT).is_empty() && !show(console.as_fd())? {
-            return Ok(());
+        if !(ready[0] - PollFlags::OUT).is_empty() {
+            if !show(console.as_fd())? {
+                return Ok(Relayed::Ended);
+            }
+        } else if !ready[2].is_empty() {
+            // Only once there is nothing left to show.
+            return Ok(Relayed::Ended);
         }
-        if !ready[1].is_empty() {
-            while resized.read_signal()?.is_some() {}
-            if let Some((ws_row, ws_col)) = size_of(stdin()) {
-                tcsetwinsize(console, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 })?;
+        while let Some(signal) = signals.read_signal()? {
+            match u8::try_from(signal.ssi_signo).unwrap_or_default() {
+                number if i32::from(number) == libc::SIGWINCH => resize(console)?,
+                number => return Ok(Relayed::Interrupted(number)),
             }
         }
-        if ready.get(2).is_some_and(|ready| !ready.is_empty()) {
+        if ready.get(3).is_some_and(|ready| !ready.is_empty()) {
             typed.read()?;
         }
         typed.write(console.as_fd())?;
     }
+}
+
+fn resize(console: &OwnedFd) -> io::Result<()> {
+    if let Some((ws_row, ws_col)) = size_of(stdin()) {
+        tcsetwinsize(console, Winsize { ws_row, ws_col, ws_xpixel: 0, ws_ypixel: 0 })?;
+    }
+    Ok(())
 }
 
 /// More than any window shows at once.

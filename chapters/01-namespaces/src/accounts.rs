@@ -4,7 +4,10 @@ use std::{os::fd::BorrowedFd, path::Path};
 
 use conex_kernel::{Error, Result, read_inside};
 
-use crate::{NAME, User, user::Who};
+use crate::{
+    NAME, User,
+    user::{ID_MAX, Who},
+};
 
 /// Who the process will be, all numbers known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,16 +73,43 @@ fn resolve(user: &User, passwd: &str, group: &str) -> Result<Identity> {
     };
     let home = account.as_ref().map(|account| account.home).filter(|home| !home.is_empty()).unwrap_or("/").to_owned();
     let own = account.as_ref().map_or(0, |account| account.gid);
-    let (gid, supplementary) = match &user.group {
+    let (gid, mut supplementary) = match &user.group {
         // A group that was asked for is the only one.
-        Some(Who::Id(gid)) => (*gid, Vec::new()),
-        Some(Who::Name(name)) => {
-            let found = groups(group).find(|(group, ..)| group == name);
-            (found.ok_or_else(|| unknown("group", name, "group"))?.1, Vec::new())
-        }
+        Some(asked) => (group_id(asked, group)?, Vec::new()),
         None => (own, account.map_or(Vec::new(), |account| memberships(account.name, group))),
     };
+    for asked in &user.additional {
+        let gid = group_id(asked, group)?;
+        if !supplementary.contains(&gid) {
+            supplementary.push(gid);
+        }
+    }
+    for id in [uid, gid].iter().chain(&supplementary) {
+        check_id(*id)?;
+    }
     Ok(Identity { uid, gid, groups: supplementary, home })
+}
+
+/// An image's own files may be the attack: the last id means «leave it as it is» to the kernel, and that is root's.
+fn check_id(id: u32) -> Result<()> {
+    match id {
+        0..=ID_MAX => Ok(()),
+        _ => Err(Error::refused(
+            NAME,
+            format!("take id {id} from the container's files"),
+            format!("it is more than {ID_MAX}"),
+        )),
+    }
+}
+
+fn group_id(who: &Who, group: &str) -> Result<u32> {
+    match who {
+        Who::Id(gid) => Ok(*gid),
+        Who::Name(name) => {
+            let found = groups(group).find(|(group, ..)| group == name);
+            Ok(found.ok_or_else(|| unknown("group", name, "group"))?.1)
+        }
+    }
 }
 
 fn memberships(name: &str, group: &str) -> Vec<u32> {
@@ -128,6 +158,24 @@ mod tests {
             "namespaces: look up user nobody: the container's /etc/passwd does not have it"
         );
         assert!(identity("web:nobody").is_err());
+    }
+
+    #[test]
+    fn ids_of_the_files_that_wrap_around_to_root_are_refused() {
+        let passwd = "a:x:4294967295:0::/:\nb:x:1:4294967295::/:\nc:x:1:1::/:\nd:x:4294967296:0::/:\n";
+        let group = "g:x:2147483648:c\n";
+        for user in ["a", "b", "c", "1:g", "d"] {
+            assert!(resolve(&User::parse(user).expect("a user"), passwd, group).is_err(), "{user}");
+        }
+    }
+
+    #[test]
+    fn more_groups_come_on_top() {
+        let user = User::parse("web").and_then(|user| user.with_group("7")).and_then(|user| user.with_group("logs"));
+        let identity = resolve(&user.expect("a user"), PASSWD, GROUP).expect("known");
+        assert_eq!(identity.groups, [4, 9, 7]);
+        let unknown = User::ROOT.with_group("nobody").expect("a name");
+        assert!(resolve(&unknown, PASSWD, GROUP).is_err());
     }
 
     #[test]

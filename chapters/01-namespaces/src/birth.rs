@@ -6,7 +6,11 @@ use conex_kernel::{
     Error, Kernel, Result,
     operations::{Clone, Cloned},
 };
-use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    process::{WaitId, WaitIdOptions, waitid},
+};
 
 use crate::{
     NAME, Target,
@@ -78,8 +82,25 @@ fn usher(child: Child<'_>, flags: u64) -> u8 {
     }
 }
 
+/// Waits until the usher has said something, or has died without a word: the process that it may have made by then keeps
+/// the pair open and waits for us, and ends only when we close ours.
+pub(crate) fn wait_for_word(pair: &Pair, usher: &Target) -> Result<()> {
+    let (said, ended) = (pair.descriptor(), usher.pidfd());
+    let mut fds = [PollFd::new(&said, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+    rustix::io::retry_on_intr(|| poll(&mut fds, None))
+        .map_err(|errno| Error::new(NAME, "wait for the usher", &errno.into()))?;
+    if fds[0].revents().is_empty() {
+        return Err(Error::refused(NAME, "join the container", "the process that was to enter it was killed"));
+    }
+    Ok(())
+}
+
 /// Waits until the usher has ended.
 pub(crate) fn dismiss(usher: &Target) -> Result<()> {
     let waited = rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(usher.pidfd()), WaitIdOptions::EXITED));
-    waited.map(drop).map_err(|errno| Error::new(NAME, "wait for the usher", &errno.into()))
+    match waited {
+        // Somebody who ignores SIGCHLD has no children to wait for, only ended ones.
+        Ok(_) | Err(Errno::CHILD) => Ok(()),
+        Err(errno) => Err(Error::new(NAME, "wait for the usher", &errno.into())),
+    }
 }

@@ -108,7 +108,7 @@ pub(crate) fn report_panic(pair: &Pair, payload: &(dyn Any + Send)) -> u8 {
     report(pair, Error::refused(NAME, "make the container", format!("panic: {}", text.unwrap_or("without a text"))))
 }
 
-fn report(pair: &Pair, error: Error) -> u8 {
+pub(crate) fn report(pair: &Pair, error: Error) -> u8 {
     // If the parent is gone there is nobody left to tell.
     let _ = pair.send(&Message::Fault(error), None);
     FAILED
@@ -136,8 +136,8 @@ fn enter_late_namespaces(kernel: &Kernel, plan: &Plan, facts: &Facts) -> Result<
     match &plan.namespaces.user {
         // A user's single id is root's already.
         Slot::New(maps) if maps.setgroups => kernel.perform(NAME, BecomeRoot),
-        // What mounts and makes directories there must have an id there.
-        Slot::Join(_) if facts.is_privileged() && plan.root.is_some() => kernel.perform(NAME, BecomeRoot),
+        // Who comes from outside has no id in there: he could make no directory and own no terminal.
+        Slot::Join(_) if facts.is_privileged() => kernel.perform(NAME, BecomeRoot),
         _ => Ok(()),
     }
 }

@@ -106,6 +106,7 @@ impl Plan {
             namespaces,
             root: None,
             proc: false,
+            sysctls: Vec::new(),
             mounts: Vec::new(),
             links: Vec::new(),
             masked: Vec::new(),

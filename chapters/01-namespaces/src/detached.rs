@@ -106,7 +106,7 @@ fn mount_wish<'a>(plan: &Plan, mount: &'a Mount) -> Option<Wish<'a>> {
     Some(Wish { part: mount.part, path, recursive, attributes: mount.attributes, mapped, device })
 }
 
-fn is_mapped(plan: &Plan, owners: Owners) -> bool {
+pub(crate) fn is_mapped(plan: &Plan, owners: Owners) -> bool {
     let shifts = match &plan.namespaces.user {
         Slot::Host => false,
         Slot::New(maps) => maps.shifts(),

@@ -3,6 +3,7 @@
 use std::{
     ffi::CString,
     os::fd::{AsFd, OwnedFd},
+    rc::Rc,
 };
 
 use conex_kernel::{
@@ -17,6 +18,7 @@ use rustix::thread::CapabilitySet;
 use crate::{
     NAME, Plan, Slot,
     accounts::{self, Identity},
+    init,
     message::Message,
     mounts,
     pair::Pair,
@@ -24,7 +26,7 @@ use crate::{
 };
 
 /// Gives up everything that the plan does not grant, then runs the program.
-pub(crate) fn become_user(kernel: &Kernel, plan: &Plan, pair: &Pair, terminal: Option<OwnedFd>) -> Result<()> {
+pub(crate) fn become_user(kernel: &Kernel, plan: &Plan, pair: &Rc<Pair>, terminal: Option<OwnedFd>) -> Result<()> {
     let identity = identify(kernel, plan)?;
     // As root: the directory may have to be made, and need not be the user's.
     kernel.perform(NAME, ChangeDirectory { path: &plan.process.directory })?;
@@ -38,19 +40,19 @@ pub(crate) fn become_user(kernel: &Kernel, plan: &Plan, pair: &Pair, terminal: O
     }
     drop_privileges(kernel, plan, &identity)?;
     if plan.process.dies_with_parent {
-        // After the last change of ids, which would clear it; a parent that died before this line sends no signal.
+        // After the last change of ids, which would clear it. A parent that died before this line sends no signal, but
+        // then the last word below can't be sent either.
         kernel.perform(NAME, ParentDeathSignal)?;
-        if !kernel.is_dry() && !pair.peer_lives() {
-            return Err(Error::refused(NAME, "look at the parent", "it is gone"));
-        }
     }
     kernel.perform(NAME, SetUmask { bits: plan.process.umask })?;
     kernel.perform(NAME, CloseDescriptors)?;
     pair.send(&Message::Exec, None)?;
     let environment = environment(plan, &identity);
-    kernel
-        .perform(NAME, Execute { arguments: &plan.process.arguments, environment: &environment })
-        .map_err(|error| explain_exec(error, plan))
+    let execute = || {
+        let program = Execute { arguments: &plan.process.arguments, environment: &environment };
+        kernel.perform(NAME, program).map_err(|error| explain_exec(error, plan))
+    };
+    if plan.process.init { init::serve(kernel, pair, &execute) } else { execute() }
 }
 
 fn explain_exec(error: Error, plan: &Plan) -> Error {

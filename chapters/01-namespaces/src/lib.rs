@@ -22,6 +22,7 @@ mod flags;
 mod host;
 mod id;
 mod idmap;
+mod init;
 mod join;
 mod message;
 mod mounts;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use conex_kernel::{Error, Format, Kernel, Narration, RawMode, Result, relay, size_of};
+use conex_kernel::{Error, Format, Kernel, Narration, RawMode, Relayed, Result, expect_children, relay, size_of};
 use conex_namespaces::{
     ContainerId, Directory, Facts, Finished, Host, IdMaps, IdRange, Part, Plan, Process, Running, Target, User,
     dry_run, exit_status, spawn,
@@ -39,9 +39,6 @@ enum Command {
 struct Run {
     #[command(flatten)]
     common: Common,
-    /// Show what would be done and do nothing.
-    #[arg(long)]
-    dry_run: bool,
     /// Give the container these ids, INSIDE:OUTSIDE:COUNT (as root; may be repeated).
     #[arg(long, value_name = "RANGE")]
     map: Vec<String>,
@@ -75,6 +72,9 @@ struct Common {
     /// Print every operation as it happens: with its time, and the shell command that does the same.
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     explain: Option<Explain>,
+    /// Show what would be done and do nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// User, or user:group, by name or number.
     #[arg(short, long, default_value = "0", allow_hyphen_values = true)]
     user: String,
@@ -99,6 +99,7 @@ enum Explain {
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 fn main() -> ExitCode {
+    expect_children();
     let done = match Cli::try_parse() {
         Ok(Cli { command: Command::Run(run) }) => run_container(&run),
         Ok(Cli { command: Command::Exec(exec) }) => exec_in_container(&exec),
@@ -121,37 +122,42 @@ fn fail(error: &Error) -> u8 {
 
 fn run_container(run: &Run) -> Result<u8> {
     let id = ContainerId::random()?;
-    let (host, narration) = host(&run.common, run.dry_run)?;
+    let (host, narration) = host(&run.common)?;
     let root = Directory { path: run.rootfs.clone(), read_only: run.read_only };
     let parts: &[&dyn Part] = &[&root];
     let mut plan = Plan::isolated(&host.facts, &id, process(&run.common, &run.command)?);
     if !run.map.is_empty() {
-        plan.map_ids(IdMaps::ranges(run.map.iter().map(|range| IdRange::parse(range)).collect::<Result<_>>()?));
+        let ranges = run.map.iter().map(|range| IdRange::parse(range)).collect::<Result<_>>()?;
+        // An ordinary user may map himself only if nobody inside can leave a group of his.
+        plan.map_ids(IdMaps { setgroups: host.facts.is_privileged(), ..IdMaps::ranges(ranges) });
     }
     if let Some(hostname) = &run.hostname {
         plan.hostname = Some(hostname.clone());
     }
     plan.user = User::parse(&run.common.user)?;
     plan.console = console();
-    if run.dry_run {
-        let done = dry_run(&host, &id, parts, plan);
-        return finish(narration.as_deref(), done.map(|()| 0));
-    }
-    let started = spawn(&host, &id, parts, plan).and_then(|waiting| waiting.start());
-    finish(narration.as_deref(), started).and_then(follow)
+    live(&host, &id, parts, plan, narration.as_deref())
 }
 
 fn exec_in_container(exec: &Exec) -> Result<u8> {
     let id = ContainerId::random()?;
-    let (host, narration) = host(&exec.common, false)?;
+    let (host, narration) = host(&exec.common)?;
     let mut plan = Plan::joining(&Target::of_pid(exec.pid)?, process(&exec.common, &exec.command)?)?;
     plan.user = User::parse(&exec.common.user)?;
     plan.console = console();
-    let started = spawn(&host, &id, &[], plan).and_then(|waiting| waiting.start());
-    finish(narration.as_deref(), started).and_then(follow)
+    live(&host, &id, &[], plan, narration.as_deref())
 }
 
-fn host(common: &Common, dry: bool) -> Result<(Host, Option<Rc<Narration>>)> {
+/// In a dry run the narration is all there is.
+fn live(host: &Host, id: &ContainerId, parts: &[&dyn Part], plan: Plan, narration: Option<&Narration>) -> Result<u8> {
+    if host.kernel.is_dry() {
+        return finish(narration, dry_run(host, id, parts, plan).map(|()| 0));
+    }
+    finish(narration, spawn(host, id, parts, plan).and_then(|waiting| waiting.start())).and_then(follow)
+}
+
+fn host(common: &Common) -> Result<(Host, Option<Rc<Narration>>)> {
+    let dry = common.dry_run;
     let format = match (common.explain, dry) {
         (None, false) => None,
         (None | Some(Explain::Text), _) => Some(Format::Text),
@@ -175,15 +181,26 @@ fn process(common: &Common, command: &[OsString]) -> Result<Process> {
         entry.push(term);
         entry
     }));
-    environment.extend(common.env.iter().filter_map(variable));
+    for entry in common.env.iter().filter_map(variable) {
+        // In the place of one that is there already: of two, programs would see the first.
+        match environment.iter_mut().find(|known| key(known) == key(&entry)) {
+            Some(known) => *known = entry,
+            None => environment.push(entry),
+        }
+    }
     Ok(Process {
         arguments: strings(command)?,
         environment: strings(&environment)?,
         directory: common.workdir.clone(),
         umask: 0o022,
         no_new_privileges: common.no_new_privileges,
+        init: false,
         dies_with_parent: true,
     })
+}
+
+fn key(entry: &OsString) -> &[u8] {
+    entry.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
 }
 
 /// `KEY=value` as it is; `KEY` with the caller's value, or not at all if there is none.
@@ -220,8 +237,13 @@ fn finish<T>(narration: Option<&Narration>, outcome: Result<T>) -> Result<T> {
 fn follow(running: Running<'_>) -> Result<u8> {
     if let Some(console) = running.console() {
         let raw = RawMode::enter().map_err(|error| Error::new("ch01", "set the terminal to raw mode", &error))?;
-        relay(console).map_err(|error| Error::new("ch01", "relay the terminal", &error))?;
+        let ended =
+            relay(console, running.pidfd()).map_err(|error| Error::new("ch01", "relay the terminal", &error))?;
         drop(raw);
+        if let Relayed::Interrupted(signal) = ended {
+            // The container goes with us, as it would without a terminal.
+            return Ok(128 + signal);
+        }
     }
     let Finished { exit, leftovers } = running.wait()?;
     for error in &leftovers {

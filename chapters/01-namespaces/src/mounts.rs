@@ -9,7 +9,7 @@ use conex_kernel::{
     Error, Kernel, Result, Root,
     operations::{
         AttachRoot, AttachTree, MakeDevice, MakeFilesystem, MakeLink, Mask, MountFilesystem, RebindInside,
-        RemountInside,
+        RemountInside, WriteSysctl,
     },
 };
 use rustix::{
@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use crate::{
-    Mount, NAME, Plan, RootPlan, Source,
+    Mount, NAME, Owners, Plan, RootPlan, Source,
     detached::{self, Trees},
     proc,
 };
@@ -31,9 +31,11 @@ pub(crate) fn attach_root(kernel: &Kernel, plan: &Plan, root: &RootPlan, trees: 
         (None, _) => detached::clone_root(kernel, plan, root)?,
     };
     let tree = tree.ok_or_else(|| Error::refused(root.part, "attach the root", "a device can't be one"))?;
+    // A tree that the child cloned is never mapped, nor is a file system that it made.
+    let mapped = trees.root.is_some() && detached::is_mapped(plan, Owners::Mapped);
     kernel.perform(
         root.part,
-        AttachRoot { tree: tree.as_fd(), source: root_path(root), attributes: RootPlan::ATTRIBUTES },
+        AttachRoot { tree: tree.as_fd(), source: root_path(root), attributes: RootPlan::ATTRIBUTES, mapped },
     )?;
     Ok(tree)
 }
@@ -50,6 +52,10 @@ pub(crate) fn root_path(root: &RootPlan) -> &Path {
 pub(crate) fn mount_all(kernel: &Kernel, plan: &Plan, trees: &Trees, root: Root<'_>) -> Result<()> {
     if plan.proc {
         proc::mount_proc(kernel, root)?;
+    }
+    // Before /proc/sys becomes read-only.
+    for (key, value) in &plan.sysctls {
+        kernel.perform(NAME, WriteSysctl { root, key, value })?;
     }
     for (mount, tree) in plan.mounts.iter().zip(&trees.mounts) {
         mount_one(kernel, plan, mount, tree, root)?;

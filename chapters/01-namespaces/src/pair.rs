@@ -79,13 +79,9 @@ impl Pair {
         until_answered(|| recv(&self.0, &mut [0_u8; 1], flags)).map(|(_, length)| length)
     }
 
-    /// Whether the other side still has its end open; does not wait.
-    pub(crate) fn peer_lives(&self) -> bool {
-        use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let fd = self.0.as_fd();
-        let mut fds = [PollFd::new(&fd, PollFlags::empty())];
-        let polled = retry_on_intr(|| poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })));
-        polled.is_ok() && !fds[0].revents().contains(PollFlags::HUP)
+    /// For poll(2).
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

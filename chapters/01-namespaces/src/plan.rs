@@ -11,7 +11,7 @@ use conex_kernel::{
 };
 use rustix::{mount::MountAttrFlags, process::Resource, thread::CapabilitySet};
 
-use crate::{NAME, Namespaces, User};
+use crate::{NAME, Namespaces, Slot, User};
 
 /// What a mount shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,8 @@ pub struct Process {
     pub umask: u32,
     /// Whether exec gives no more privileges than the process has.
     pub no_new_privileges: bool,
+    /// Whether pid 1 is an init of ours, which starts the program, passes signals on to it and reaps orphans.
+    pub init: bool,
     /// Whether the process is killed when the one that made it dies.
     pub dies_with_parent: bool,
 }
@@ -118,6 +120,8 @@ pub struct Plan {
     pub root: Option<RootPlan>,
     /// Whether a proc is mounted at /proc.
     pub proc: bool,
+    /// Settings of the container's own namespaces: key with dots, value.
+    pub sysctls: Vec<(String, String)>,
     /// Mounts inside the root, in order.
     pub mounts: Vec<Mount>,
     /// Symbolic links inside the root: where, to what.
@@ -158,6 +162,12 @@ impl Plan {
         self.process.directory = cleaned(directory);
         for mount in &mut self.mounts {
             mount.target = cleaned(&mount.target);
+        }
+        if let Slot::New(maps) = &self.namespaces.user
+            && ![&maps.uids, &maps.gids].iter().all(|ranges| ranges.iter().any(|range| range.inside == 0))
+        {
+            return Err(Error::refused(NAME, "use the id map", "it does not have id 0, which sets the container up")
+                .with_hint("0:100000:65536 gives root and 65,535 more ids to the container"));
         }
         self.hostname.iter().chain(&self.domainname).try_for_each(|name| check_hostname(name))?;
         self.process.environment.iter().try_for_each(check_variable)

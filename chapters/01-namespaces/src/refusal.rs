@@ -9,8 +9,8 @@ use crate::Facts;
 /// The host's switches, as far as they can be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Switches {
-    /// user.max_user_namespaces.
-    max: Option<u64>,
+    /// The first of user.max_…_namespaces that is 0.
+    none_left: Option<&'static str>,
     /// kernel.unprivileged_userns_clone, which Debian had.
     debian: Option<u64>,
     /// kernel.apparmor_restrict_unprivileged_userns, which Ubuntu has.
@@ -26,7 +26,7 @@ impl Switches {
         let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         Self {
-            max: number("/proc/sys/user/max_user_namespaces"),
+            none_left: LIMITS.into_iter().find(|limit| number(&format!("/proc/sys/user/{limit}")) == Some(0)),
             debian: number("/proc/sys/kernel/unprivileged_userns_clone"),
             apparmor: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
             filtered: status.lines().any(|line| line.starts_with("Seccomp:\t2")),
@@ -34,6 +34,18 @@ impl Switches {
         }
     }
 }
+
+/// See namespaces(7).
+const LIMITS: [&str; 8] = [
+    "max_user_namespaces",
+    "max_mnt_namespaces",
+    "max_pid_namespaces",
+    "max_net_namespaces",
+    "max_uts_namespaces",
+    "max_ipc_namespaces",
+    "max_cgroup_namespaces",
+    "max_time_namespaces",
+];
 
 /// Mounts there that hide nothing: their mount points are always empty.
 const HARMLESS: [&str; 8] = [
@@ -57,6 +69,8 @@ fn covered(mountinfo: &str) -> bool {
 /// Adds the reason and the fix to an error that the host's switches explain.
 pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
     match error.errno() {
+        // Of a file system, not of namespaces.
+        Some(libc::ENOSPC | libc::EUSERS) if !makes_namespaces(&error) => error,
         Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS | libc::ENOSYS) if error.hint.is_none() => {
             let switches = Switches::read();
             let shows_kernel = ["mount proc ", "mount sysfs "].iter().any(|start| error.operation.starts_with(start));
@@ -72,6 +86,10 @@ pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
     }
 }
 
+fn makes_namespaces(error: &Error) -> bool {
+    ["clone3", "unshare"].iter().any(|start| error.operation.starts_with(start))
+}
+
 /// Adds the reason to an id map that the kernel refused.
 pub(crate) fn explain_map(error: Error, facts: &Facts) -> Error {
     match error.errno() {
@@ -83,11 +101,21 @@ pub(crate) fn explain_map(error: Error, facts: &Facts) -> Error {
     }
 }
 
-fn advice(switches: Switches, privileged: bool, errno: Option<i32>) -> Option<&'static str> {
-    let Switches { max, debian, apparmor, filtered, .. } = switches;
-    if max == Some(0) || errno == Some(libc::ENOSPC) {
-        return Some("this host allows no more user namespaces; as root: sysctl -w user.max_user_namespaces=15000");
+fn advice(switches: Switches, privileged: bool, errno: Option<i32>) -> Option<String> {
+    let Switches { none_left, debian, apparmor, filtered, .. } = switches;
+    if none_left.is_some() || errno == Some(libc::ENOSPC) {
+        let limit = none_left.unwrap_or(LIMITS[0]);
+        return Some(format!("this host allows no more of these namespaces; as root: sysctl -w user.{limit}=15000"));
     }
+    advice_on_rights(privileged, debian, apparmor, filtered).map(str::to_owned)
+}
+
+fn advice_on_rights(
+    privileged: bool,
+    debian: Option<u64>,
+    apparmor: Option<u64>,
+    filtered: bool,
+) -> Option<&'static str> {
     if !privileged && debian == Some(0) {
         return Some(
             "this host lets only root make user namespaces; as root: sysctl -w kernel.unprivileged_userns_clone=1",
@@ -110,19 +138,19 @@ fn advice(switches: Switches, privileged: bool, errno: Option<i32>) -> Option<&'
 mod tests {
     use super::*;
 
-    fn told(switches: Switches, privileged: bool) -> &'static str {
-        advice(switches, privileged, Some(libc::EPERM)).unwrap_or("nothing")
+    fn told(switches: Switches, privileged: bool) -> String {
+        advice(switches, privileged, Some(libc::EPERM)).unwrap_or("nothing".into())
     }
 
     #[test]
     fn each_switch_has_its_fix() {
-        let off = Switches { max: Some(0), ..Switches::default() };
-        assert!(told(off, true).contains("user.max_user_namespaces"));
+        let off = Switches { none_left: Some("max_net_namespaces"), ..Switches::default() };
+        assert!(told(off, true).contains("user.max_net_namespaces=15000"));
         let debian = Switches { debian: Some(0), ..Switches::default() };
         assert!(told(debian, false).contains("kernel.unprivileged_userns_clone"));
-        let ubuntu = Switches { apparmor: Some(1), max: Some(1000), ..Switches::default() };
+        let ubuntu = Switches { apparmor: Some(1), ..Switches::default() };
         assert!(told(ubuntu, false).contains("AppArmor"));
-        let docker = Switches { filtered: true, max: Some(1000), ..Switches::default() };
+        let docker = Switches { filtered: true, ..Switches::default() };
         assert!(told(docker, true).contains("seccomp"));
     }
 

@@ -12,7 +12,7 @@ use crate::{
     birth::{self, Newborn, clone_child},
     child::{Child, ParentsEnd},
     detached::Trees,
-    fallbacks, idmap,
+    fallbacks, idmap, join,
     message::Message,
     pair::Pair,
     refusal,
@@ -45,6 +45,9 @@ pub fn dry_run(host: &Host, id: &ContainerId, parts: &[&dyn Part], mut plan: Pla
     write_maps(kernel, &plan, &trees, 0)?;
     // What the parent will say is said in advance, and what the child would have done is told in this process.
     let child = Child::new(kernel, &host.facts, &plan, trees)?;
+    if !plan.namespaces.joined().is_empty() {
+        join::join(&child.kernel, &plan.namespaces)?;
+    }
     let ours = parents_end(&child.parents_end)?;
     ours.send(&Message::Mapped, None)?;
     ours.send(&Message::Go, None)?;
@@ -88,7 +91,7 @@ fn birth(undo: &mut Undo<'_>, plan: &Plan) -> Result<(Pair, Target)> {
 
 /// Waits for the usher's word, and for its end.
 fn ushered(undo: &mut Undo<'_>, pair: &Pair, usher: Target) -> Result<Target> {
-    let born = next(pair, &undo.host.kernel);
+    let born = birth::wait_for_word(pair, &usher).and_then(|()| next(pair, &undo.host.kernel));
     let dismissed = birth::dismiss(&usher);
     match born? {
         (Message::Born { pid }, Some(pidfd)) => {

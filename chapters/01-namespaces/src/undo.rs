@@ -3,9 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use conex_kernel::{Error, Result, operations::Kill};
-use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::{
+    io::{Errno, retry_on_intr},
+    process::{WaitId, WaitIdOptions, waitid},
+};
 
 use crate::{ContainerId, Exit, Host, NAME, Part, Target};
+
+/// The status of a process whose end nobody saw.
+const UNSEEN: u8 = 255;
 
 /// What has been done so far, and so may have to be undone. Undone when dropped, unless that happened before.
 pub(crate) struct Undo<'a> {
@@ -46,10 +52,13 @@ impl<'a> Undo<'a> {
         let Some(process) = &self.process else {
             return Err(Error::refused(NAME, "wait for the container", "it was never born"));
         };
-        let status = rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(process.pidfd()), WaitIdOptions::EXITED));
-        let status = status.map_err(|errno| Error::new(NAME, "wait for the container", &errno.into()))?;
+        let status = match retry_on_intr(|| waitid(WaitId::PidFd(process.pidfd()), WaitIdOptions::EXITED)) {
+            // Somebody who ignores SIGCHLD has no children to wait for: it has ended, and nobody knows how.
+            Err(Errno::CHILD) => None,
+            status => status.map_err(|errno| Error::new(NAME, "wait for the container", &errno.into()))?,
+        };
         self.process = None;
-        Ok(status.map_or(Exit::Code(255), Exit::of))
+        Ok(status.map_or(Exit::Code(UNSEEN), Exit::of))
     }
 
     /// Kills, reaps, cleans up; never stops at a failure. Gives what failed, in the order in which it was tried.

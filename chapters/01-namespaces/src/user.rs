@@ -18,14 +18,15 @@ pub(crate) enum Who {
 pub struct User {
     pub(crate) user: Who,
     pub(crate) group: Option<Who>,
+    pub(crate) additional: Vec<Who>,
 }
 
-/// The largest id that a user may write: beyond it, other tools wrap around to root (CVE-2024-40635).
-const ID_MAX: u64 = (1 << 31) - 1;
+/// The largest id that a user, or a file of the container's, may give: beyond it, other tools wrap around to root (CVE-2024-40635).
+pub(crate) const ID_MAX: u32 = (1 << 31) - 1;
 
 impl User {
     /// Uid 0, with the groups that the container's files give it.
-    pub const ROOT: Self = Self { user: Who::Id(0), group: None };
+    pub const ROOT: Self = Self { user: Who::Id(0), group: None, additional: Vec::new() };
 
     /// Reads `USER[:GROUP]`. A word of digits is always an id, never a user of that name (CVE-2016-3697).
     pub fn parse(text: &str) -> Result<Self> {
@@ -34,11 +35,18 @@ impl User {
         };
         let mut words = text.split(':').map(who);
         match (words.next(), words.next(), words.next()) {
-            (Some(Ok(user)), None, _) => Ok(Self { user, group: None }),
-            (Some(Ok(user)), Some(Ok(group)), None) => Ok(Self { user, group: Some(group) }),
+            (Some(Ok(user)), None, _) => Ok(Self { user, group: None, additional: Vec::new() }),
+            (Some(Ok(user)), Some(Ok(group)), None) => Ok(Self { user, group: Some(group), additional: Vec::new() }),
             (Some(Err(why)), ..) | (_, Some(Err(why)), _) => refuse(why),
             _ => refuse("it has more than two parts".into()),
         }
+    }
+
+    /// The same user in one more group, by name or number.
+    pub fn with_group(mut self, group: &str) -> Result<Self> {
+        let refuse = |why| Error::refused(NAME, format!("read group {group:?}"), why).with_hint("a name or a number");
+        self.additional.push(who(group).map_err(refuse)?);
+        Ok(self)
     }
 }
 
@@ -52,7 +60,7 @@ fn who(word: &str) -> std::result::Result<Who, String> {
         return if good { Ok(Who::Name(word.to_owned())) } else { Err(format!("{word:?} can't be a name")) };
     }
     match word.parse() {
-        Ok(id) if u64::from(id) <= ID_MAX => Ok(Who::Id(id)),
+        Ok(id) if id <= ID_MAX => Ok(Who::Id(id)),
         _ => Err(format!("{word} is more than {ID_MAX}")),
     }
 }
@@ -64,10 +72,11 @@ mod tests {
     #[test]
     fn users_are_names_or_numbers_with_or_without_a_group() {
         let name = |name: &str| Who::Name(name.into());
+        let one = |user, group| User { user, group, additional: Vec::new() };
         assert_eq!(User::parse("0").expect("root"), User::ROOT);
-        assert_eq!(User::parse("www-data").expect("a name"), User { user: name("www-data"), group: None });
-        assert_eq!(User::parse("1:staff").expect("mixed"), User { user: Who::Id(1), group: Some(name("staff")) });
-        assert_eq!(User::parse("2147483647").expect("the largest"), User { user: Who::Id(2_147_483_647), group: None });
+        assert_eq!(User::parse("www-data").expect("a name"), one(name("www-data"), None));
+        assert_eq!(User::parse("1:staff").expect("mixed"), one(Who::Id(1), Some(name("staff"))));
+        assert_eq!(User::parse("2147483647").expect("the largest"), one(Who::Id(2_147_483_647), None));
     }
 
     #[test]

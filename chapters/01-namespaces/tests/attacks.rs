@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             Case::user("cve_2016_9962_a_process_that_joins_can_t_be_looked_into_as_a_user", joining),
             Case::root("cve_2017_5226_the_caller_s_terminal_is_out_of_reach", terminal),
             Case::root("cve_2024_40635_a_user_that_wraps_around_to_root_is_refused", users),
+            Case::root("cve_2024_40635_a_passwd_file_that_wraps_around_to_root_is_refused", passwd),
             Case::root("a_chroot_inside_leads_nowhere_as_root", chroot),
             Case::user("a_chroot_inside_leads_nowhere_as_a_user", chroot),
             Case::root("cve_2022_0492_no_cgroup_tree_can_be_mounted_or_written_as_root", release_agent),
@@ -137,6 +138,16 @@ fn users(test: &TestHost) {
     }
     // A user named 0 with other ids is in the container's passwd file.
     assert_eq!(test.ch01(&["-u", "0"], &rootfs, "id -u; echo $HOME").success(), "0\n/root\n");
+}
+
+fn passwd(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    for line in ["web:x:4294967295:4294967295::/:/bin/sh\n", "web:x:1:4294967295::/:/bin/sh\n"] {
+        fs::write(rootfs.join("etc/passwd"), line).expect("a file");
+        let output = test.ch01(&["-u", "web"], &rootfs, "id");
+        assert_eq!((output.status, output.out.as_str()), (125, ""));
+        assert!(output.err.contains("4294967295 from the container's files: it is more than"), "{}", output.err);
+    }
 }
 
 fn chroot(test: &TestHost) {

@@ -106,6 +106,9 @@ fn environment(test: &TestHost) {
     let out = test.run(command.env("HOST_SECRET", "1").env("TAKEN", "here").env_remove("ABSENT")).success();
     let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     assert_eq!(out, format!("{path}\nA=1\nTAKEN=here\nHOME=/root\n"));
+    let mut command = Command::new(test.program("ch01"));
+    command.args(["run", "-e", "PATH=/bin:/x", "-e", "PATH=/bin:/y"]).arg(&rootfs).arg("env");
+    assert_eq!(test.run(&mut command).success(), "PATH=/bin:/y\nHOME=/root\n");
     let out = test.ch01(&["-e", "HOME=/x", "-u", "web"], &rootfs, "echo $HOME").success();
     assert_eq!(out, "/x\n");
 }
@@ -226,6 +229,10 @@ fn exec(test: &TestHost) {
     assert_eq!(run(&[], &["/etc"]).status, 126);
     let missing = run(&["-u", "nobody"], &["true"]);
     assert_eq!(missing.status, 125, "{}", missing.err);
+    let made = run(&["-w", "/made/by/exec"], &["sh", "-c", "pwd; stat -c %u ."]).success();
+    assert_eq!(made, "/made/by/exec\n0\n");
+    let dry = run(&["--dry-run", "--explain=json"], &["true"]);
+    assert!(dry.err.contains("setns to user,mount,pid") && dry.status == 0, "{}", dry.err);
     if rustix::process::geteuid().is_root() {
         let web = described(&run(&["-u", "web"], &["sh", "-c", SELF]).success());
         assert_eq!((web["Groups"].as_str(), web["CapEff"].as_str()), ("4 9", "0000000000000000"));

@@ -30,7 +30,7 @@ fn no_namespace_left(test: &TestHost) {
     command.args(["--user", "--map-root-user", "sh", "-c", script]).arg(test.program("ch01")).arg(&rootfs);
     let output = test.run(&mut command);
     let expected = "error: namespaces: clone3 user,mount,pid,net,uts,ipc,time: ENOSPC (No space left on device)
-hint: this host allows no more user namespaces; as root: sysctl -w user.max_user_namespaces=15000
+hint: this host allows no more of these namespaces; as root: sysctl -w user.max_user_namespaces=15000
 ";
     assert_eq!((output.status, output.err.replace(",cgroup,time", ",time").as_str()), (125, expected));
 }
@@ -47,6 +47,11 @@ hint: parts of our own /proc or /sys are covered, as inside a container, and a n
 }
 
 fn ranges(test: &TestHost) {
+    let own = format!("0:{}:1", rustix::process::getuid().as_raw());
+    let rootfs = test.rootfs("own");
+    assert_eq!(test.ch01(&["--map", &own], &rootfs, "id -u").success(), "0\n");
+    let output = test.ch01(&["--map", &own.replacen('0', "5", 1)], &rootfs, "true");
+    assert!(output.err.contains("it does not have id 0"), "{}", output.err);
     let expected = "error: namespaces: write uid_map 0 0 10: EPERM (Operation not permitted)
 hint: an ordinary user may give a container only his own id, as root's; for more, be root
 ";

@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Command, ExitCode},
 };
 
@@ -16,6 +17,8 @@ fn main() -> ExitCode {
             Case::root("the_script_gives_the_same_mounts_links_and_id_maps_as_root", as_root).with(PROGRAMS),
             Case::user("the_script_gives_the_same_mounts_links_and_id_maps_as_a_user", as_user).with(PROGRAMS),
             Case::root("the_script_of_a_dry_run_is_that_of_the_run", dry),
+            Case::root("what_a_user_gives_never_gets_out_of_its_line_of_the_script", breakout),
+            Case::root("the_value_of_a_variable_is_never_told", secret),
         ],
         &[env!("CARGO_BIN_EXE_ch01")],
     )
@@ -71,4 +74,31 @@ fn dry(test: &TestHost) {
     let dry = with(&["--dry-run"]);
     before.assert_same(&test.fingerprint(), "after a dry run");
     assert_eq!(dry, with(&[]));
+}
+
+/// Method: an argument that ends the here-document, and a path with a line of its own; the script must run neither.
+fn breakout(test: &TestHost) {
+    let rootfs = test.rootfs("root\ntouch /mnt/work/broken #");
+    let argument = "echo in\nCONTAINER\ntouch /mnt/work/broken\n: CONTAINER_";
+    let options = ["--map", "0:0:65536", "--explain=sh"];
+    let script = test.ch01(&options, &rootfs, argument).err;
+    let file = test.directory("script").join("script");
+    fs::write(&file, &script).expect("a file");
+    let output = test.run(Command::new("sh").arg(&file));
+    assert!(!Path::new("/mnt/work/broken").exists(), "{script}");
+    assert_eq!(output.out, "in\n", "{script}\n{}", output.err);
+}
+
+fn secret(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    for format in ["text", "json", "sh"] {
+        for dry in [&[][..], &["--dry-run"]] {
+            let explain = format!("--explain={format}");
+            let options = [&["-e", "KEY=tell-nobody", &explain], dry].concat();
+            let output = test.ch01(&options, &rootfs, "[ $KEY = tell-nobody ]");
+            assert_eq!(output.status, 0, "{}", output.err);
+            assert!(output.err.contains("exec sh"), "{}", output.err);
+            assert!(!output.err.replace("[ $KEY = tell-nobody ]", "").contains("tell-nobody"), "{}", output.err);
+        }
+    }
 }

@@ -18,6 +18,9 @@ fn main() -> ExitCode {
             Case::root("a_container_can_join_another_s_network", shared_network),
             Case::root("a_console_is_a_terminal_of_the_container_s_own_as_root", console),
             Case::user("a_console_is_a_terminal_of_the_container_s_own_as_a_user", console),
+            Case::root("an_exec_has_a_console_too_as_root", exec_console),
+            Case::user("an_exec_has_a_console_too_as_a_user", exec_console),
+            Case::root("an_init_reaps_passes_signals_on_and_can_t_be_looked_into", init),
             Case::root("limits_and_a_filter_of_system_calls_reach_the_process", limits_and_filter),
             Case::root("clocks_are_set_off", clocks),
             Case::root("a_directory_of_mode_0700_can_be_bound", secret_directory),
@@ -68,6 +71,48 @@ fn console(test: &TestHost) {
     let said = String::from_utf8(said).expect("text");
     // Session 1 and the number of /dev/pts/0: major 136, minor 0.
     assert_eq!(said, "/dev/pts/0\r\n30 100\r\nx\r\ny\r\n1 34816\r\n");
+}
+
+fn exec_console(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let host = host(test, Kernel::quiet());
+    let (id, root) = (id(), directory(&rootfs));
+    let parts: [&dyn Part; 1] = [&root];
+    let first = spawn(&host, &id, &parts, plan(&host, &["sleep", "1000"])).and_then(|waiting| waiting.start());
+    let first = first.expect("started");
+    let mut plan = Plan::joining(first.target(), rig::process(&["sh", "-c", "tty; stty size"])).expect("a container");
+    plan.console = Some(Some((30, 100)));
+    let running = spawn(&host, &id, &[], plan).and_then(|waiting| waiting.start()).expect("started");
+    let mut said = Vec::new();
+    let _ =
+        fs::File::from(running.console().expect("a console").try_clone().expect("a descriptor")).read_to_end(&mut said);
+    assert_eq!(running.wait().expect("ended").exit, Exit::Code(0));
+    assert_eq!(String::from_utf8_lossy(&said), "/dev/pts/0\r\n30 100\r\n");
+}
+
+/// Method: the program leaves an orphan behind, waits for a signal that is sent to pid 1, and looks into pid 1.
+fn init(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let host = host(test, Kernel::quiet());
+    let script = "echo $$ > /pid; trap 'echo termed >> /told; exit 9' TERM
+        (sh -c 'sleep 0.05 & exit' &) ; sleep 0.2; ps -o pid,stat | grep -c Z >> /told
+        (ls /proc/1/fd; readlink /proc/1/exe; echo > /proc/1/exe) > /looked 2>&1; echo ready >> /told
+        while :; do sleep 0.01; done";
+    let mut plan = plan(&host, &["sh", "-c", script]);
+    plan.process.init = true;
+    plan.capabilities = rustix::thread::CapabilitySet::all();
+    let (id, root) = (id(), directory(&rootfs));
+    let parts: [&dyn Part; 1] = [&root];
+    let running = spawn(&host, &id, &parts, plan).and_then(|waiting| waiting.start()).expect("started");
+    let told = || fs::read_to_string(rootfs.join("told")).unwrap_or_default();
+    testkit::wait_until("it is ready", || told().contains("ready"));
+    let pid = nix::unistd::Pid::from_raw(running.target().pid());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("sent");
+    assert_eq!(running.wait().expect("ended").exit, Exit::Code(9));
+    assert_eq!(fs::read_to_string(rootfs.join("pid")).expect("told"), "2\n");
+    assert_eq!(told(), "0\nready\ntermed\n", "no zombie, then the signal");
+    let looked = fs::read_to_string(rootfs.join("looked")).expect("told");
+    assert_eq!(looked.matches("ermission denied").count(), 2, "{looked}");
 }
 
 /// Runs a plan made for a shell script to its end; what it printed goes through a file of the root.

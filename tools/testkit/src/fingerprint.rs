@@ -95,7 +95,9 @@ fn tree(path: &Path, what: &str, lines: &mut BTreeSet<String>) {
 fn cgroups(path: &Path, lines: &mut BTreeSet<String>) {
     for entry in fs::read_dir(path).into_iter().flatten().filter_map(Result::ok) {
         if entry.file_type().is_ok_and(|is| is.is_dir()) {
-            if entry.file_name().to_string_lossy().contains("conex") {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // The judges that xtask starts have one of their own, beside the tests.
+            if name.contains("conex") && !name.starts_with("conex-peers") {
                 lines.insert(format!("cgroup {}", entry.path().display()));
             }
             cgroups(&entry.path(), lines);

@@ -183,6 +183,10 @@ impl Operation for SetIds {
     type Output = ();
 
     fn run(&self) -> io::Result<()> {
+        if [self.uid, self.gid].contains(&u32::MAX) {
+            // To the kernel it means «leave it as it is».
+            return Err(Errno::INVAL.into());
+        }
         // The group first: a process that gave up uid 0 may not change it any more.
         let gid = Gid::from_raw(self.gid);
         set_thread_res_gid(gid, gid, gid)?;

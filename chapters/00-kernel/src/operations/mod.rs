@@ -10,6 +10,8 @@ mod network;
 mod process;
 mod root;
 mod seal;
+mod session;
+mod sysctl;
 mod tree;
 
 pub use capability::{DropBounding, NoNewPrivileges, SetCapabilities};
@@ -19,9 +21,9 @@ pub use identity::{BecomeRoot, MayNotDump, SetGroups, SetIds, WriteIdMap, WriteS
 pub use limits::{SetLimit, SetUmask};
 pub use namespace::{ChildMain, ChildPanic, Clone, Cloned, Join, SetHostname, Unshare, WriteTimeOffsets};
 pub use network::LoopbackUp;
-pub use process::{
-    BpfInstruction, ChangeDirectory, CloseDescriptors, Execute, Kill, LoadSeccomp, NewSession, ParentDeathSignal,
-};
+pub use process::{BpfInstruction, ChangeDirectory, CloseDescriptors, Execute, Kill, LoadSeccomp, ParentDeathSignal};
 pub use root::{AttachRoot, DetachOldRoot, MakePrivate, PivotRoot};
 pub use seal::{Mask, RebindInside, RemountInside};
+pub use session::{NewForegroundGroup, NewSession};
+pub use sysctl::WriteSysctl;
 pub use tree::{AttachTree, CloneTree, SetTree};

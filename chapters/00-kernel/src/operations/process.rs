@@ -12,7 +12,7 @@ use std::{
 
 use rustix::{
     fs::{CWD, OFlags},
-    process::{Signal, fchdir, getcwd, pidfd_send_signal, set_parent_process_death_signal, setsid},
+    process::{Signal, fchdir, getcwd, pidfd_send_signal, set_parent_process_death_signal},
 };
 
 use crate::{Equivalent, Kind, Links, Operation, inside, quoted, sys};
@@ -55,33 +55,6 @@ impl Operation for LoadSeccomp<'_> {
 
     fn command(&self) -> Equivalent {
         Equivalent::None("no command loads a seccomp filter for itself")
-    }
-}
-
-/// Starts a new session: without it a container could push input into the caller's terminal (TIOCSTI).
-pub struct NewSession;
-
-impl fmt::Display for NewSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("setsid")
-    }
-}
-
-impl Operation for NewSession {
-    type Output = ();
-
-    fn run(&self) -> io::Result<()> {
-        setsid()?;
-        // A shell that starts a background job has ignored signals and a mask of its own; the container starts clean.
-        sys::reset_signals()
-    }
-
-    fn pretend(&self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn command(&self) -> Equivalent {
-        Equivalent::approximate("setsid sh")
     }
 }
 

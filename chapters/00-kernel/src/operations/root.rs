@@ -48,6 +48,8 @@ pub struct AttachRoot<'a> {
     pub source: &'a Path,
     /// Attributes that it has, for words.
     pub attributes: MountAttrFlags,
+    /// Whether it is seen through an id map, for words.
+    pub mapped: bool,
 }
 
 impl fmt::Display for AttachRoot<'_> {
@@ -71,7 +73,8 @@ impl Operation for AttachRoot<'_> {
         let source = quoted(&self.source.to_string_lossy());
         // A shell has no descriptors for mounts: it binds the directory onto itself and goes by path.
         let options = attribute_names(self.attributes).join(",");
-        Equivalent::exact(format!("mount --rbind {source} {source} && mount -o remount,bind,{options} {source}"))
+        let command = format!("mount --rbind {source} {source} && mount -o remount,bind,{options} {source}");
+        if self.mapped { Equivalent::Approximate(command) } else { Equivalent::Exact(command) }
     }
 }
 

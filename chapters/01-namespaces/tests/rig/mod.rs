@@ -29,6 +29,7 @@ pub(crate) fn process(words: &[&str]) -> Process {
         directory: "/".into(),
         umask: 0o022,
         no_new_privileges: false,
+        init: false,
         dies_with_parent: true,
     }
 }
