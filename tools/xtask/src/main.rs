@@ -1,4 +1,4 @@
-//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint` and `cargo xtask bench`.
+//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `cargo xtask bench` and `cargo xtask peers`.
 //! It is not part of the engine and no learner needs it. One file per command; `tidy` holds the project's own checks.
 #![forbid(unsafe_code)]
 
@@ -7,6 +7,7 @@ mod book;
 mod forwarded;
 mod lint;
 mod packages;
+mod peers;
 mod run;
 mod say;
 mod test;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Test, check and measure conex.
+/// Test, check, measure and compare conex.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Arguments {
@@ -30,19 +31,25 @@ enum Command {
     Test(test::Arguments),
     Lint(lint::Arguments),
     Bench(bench::Arguments),
+    Peers(peers::Arguments),
+    #[command(hide = true)]
+    PeersInit(peers::init::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Test(arguments) => test::main(&arguments),
-        Command::Lint(arguments) => lint::main(&arguments),
-        Command::Bench(arguments) => bench::main(&arguments),
+        Command::Test(arguments) => test::main(&arguments).map(success),
+        Command::Lint(arguments) => lint::main(&arguments).map(success),
+        Command::Bench(arguments) => bench::main(&arguments).map(success),
+        Command::Peers(arguments) => peers::main(&arguments),
+        Command::PeersInit(arguments) => peers::init::main(&arguments),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say::complain(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(|error| {
+        say::complain(&format!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+fn success((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }

@@ -1,22 +1,23 @@
-//! The Debian packages that the tests use, and their installation where we may (root, with apt-get).
+//! The Debian packages that the tests and the peers use, and their installation where we may (root, with apt-get).
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
 use crate::{run, say::say};
 
-/// A Debian package that some test needs.
-struct Package {
+/// A Debian package that some test or peer needs.
+pub(crate) struct Package {
     name: &'static str,
     /// The program whose presence shows that the package, or something as good, is installed.
     program: &'static str,
     needed_by: &'static str,
 }
 
-const PACKAGES: &[Package] = &[
+/// What `cargo xtask test` installs.
+pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "busybox-static", program: "busybox", needed_by: "every test that runs a command in a container" },
     Package { name: "runc", program: "runc", needed_by: "comparing what a process sees with runc" },
     Package { name: "crun", program: "crun", needed_by: "the speed comparison with crun" },
@@ -26,9 +27,21 @@ const PACKAGES: &[Package] = &[
     Package { name: "util-linux", program: "unshare", needed_by: "scripts printed by --explain=sh" },
 ];
 
+/// What `cargo xtask peers` installs.
+pub(crate) const FOR_PEERS: &[Package] = &[
+    Package { name: "docker.io", program: "dockerd", needed_by: "the peer docker" },
+    Package { name: "podman", program: "podman", needed_by: "the peer podman" },
+    Package { name: "buildah", program: "buildah", needed_by: "the peer buildah" },
+    Package { name: "crun", program: "crun", needed_by: "the peers crun and podman" },
+    Package { name: "runc", program: "runc", needed_by: "the peers runc and docker" },
+    Package { name: "iptables", program: "iptables", needed_by: "the bridge of the peer docker" },
+    Package { name: "busybox-static", program: "busybox", needed_by: "the image of all peers" },
+    Package { name: "iproute2", program: "ip", needed_by: "the loopback link of the peers' host" },
+];
+
 /// Installs what is missing, or says why it cannot and what will be skipped for it.
-pub(crate) fn ensure() -> Result<()> {
-    let missing = missing();
+pub(crate) fn ensure(packages: &[Package]) -> Result<()> {
+    let missing: Vec<&Package> = packages.iter().filter(|package| find(package.program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -43,20 +56,16 @@ pub(crate) fn ensure() -> Result<()> {
     }
 }
 
-fn missing() -> Vec<&'static Package> {
-    PACKAGES.iter().filter(|package| !installed(package.program)).collect()
-}
-
-/// Whether a program is found. An ordinary user's PATH may lack the sbin directories, where nft and ip live.
-fn installed(program: &str) -> bool {
+/// Where a program is, if anywhere. An ordinary user's PATH may lack the sbin directories, where nft and ip live.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let extra = ["/usr/sbin", "/sbin"].map(|directory| Path::new(directory).to_path_buf());
-    env::split_paths(&path).chain(extra).any(|directory| directory.join(program).is_file())
+    env::split_paths(&path).chain(extra).map(|directory| directory.join(program)).find(|path| path.is_file())
 }
 
 /// Why nothing can be installed, if so.
 fn obstacle() -> Option<&'static str> {
-    if !installed("apt-get") {
+    if find("apt-get").is_none() {
         Some("there is no apt-get")
     } else if !is_root() {
         Some("that needs root")
@@ -65,9 +74,8 @@ fn obstacle() -> Option<&'static str> {
     }
 }
 
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").stderr(Stdio::null()).output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
 }
 
 fn install(names: &[&str]) -> Result<()> {

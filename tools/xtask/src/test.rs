@@ -32,7 +32,7 @@ struct Skip {
 
 /// Runs the tests of the workspace; an error if any failed, or was skipped where that is not allowed.
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
-    packages::ensure()?;
+    packages::ensure(packages::FOR_TESTS)?;
     let mut command = run::cargo(&["test", "--workspace", "--no-fail-fast"]);
     arguments.forwarded.add_to(&mut command);
     command.env("INSTA_UPDATE", "no").env_remove("INSTA_FORCE_PASS");
