@@ -80,10 +80,15 @@ fn interfere_everywhere(test: &TestHost, life: impl Fn(&Host) -> Result<()>) {
     assert!(on_host >= 1 && in_container > 10, "{on_host} and {in_container} operations are too few to be true");
     let places = (0..on_host).map(|n| (Side::Host, n)).chain((0..in_container).map(|n| (Side::Container, n)));
     for place in places {
-        for how in [How::Fail, How::Panic] {
+        for how in [How::Fail, How::Panic, How::Die] {
+            if (place.0, how) == (Side::Host, How::Die) {
+                // That is what `killed` is about.
+                continue;
+            }
             let deed = move || match how {
                 How::Fail => Err(io::Error::from_raw_os_error(nix::libc::EIO)),
                 How::Panic => panic!("told to panic"),
+                How::Die => std::process::exit(137),
             };
             let host = host(test, Kernel::observed(Interferer::new(Some(place), deed)));
             let before = test.fingerprint();
@@ -94,6 +99,12 @@ fn interfere_everywhere(test: &TestHost, life: impl Fn(&Host) -> Result<()>) {
                 (Side::Container, How::Panic, Ok(Err(error))) => {
                     assert!(error.to_string().contains("told to panic"), "{place:?}: {error}")
                 }
+                (Side::Container, How::Die, Ok(Err(error))) => {
+                    let said = error.to_string();
+                    assert!(said.contains("ended before it ran") || said.contains("was killed"), "{place:?}: {said}");
+                }
+                // The last operation is exec, and the last word was said before it.
+                (Side::Container, How::Die, Ok(Ok(()))) if place.1 + 1 == in_container => {}
                 (Side::Host, How::Panic, Err(_)) => {}
                 (_, _, outcome) => panic!("{how:?} at {place:?}: {outcome:?}"),
             }

@@ -65,6 +65,8 @@ pub(crate) enum Hook {
 pub(crate) enum How {
     Fail,
     Panic,
+    /// Without a word, as when memory runs out.
+    Die,
 }
 
 /// A part that leaves a file at each hook, removes both when it cleans up, and goes wrong where it is told to.
