@@ -1,11 +1,41 @@
 //! conex as a library: a container is a process plus a stack of parts, and each floor of the tower brings some.
 //!
-//! So far the tower has its ground floor and the spine; the engine that stands on them follows. `examples/` shows each
-//! in use.
+//! [`Engine`] is the one door for every front end. [`kernel`] and [`namespaces`] are the floors that it stands on, for
+//! programs that want less than an engine. `examples/` shows each in use.
 
 #![forbid(unsafe_code)]
+
+mod choices;
+mod engine;
+mod failure;
+mod files;
+#[cfg(feature = "cli")]
+mod image;
+#[cfg(not(feature = "shim"))]
+mod launch;
+mod lock;
+mod name;
+mod paths;
+mod reconcile;
+pub mod shim;
+mod stack;
+mod state;
+mod stream;
+
+#[cfg(feature = "cli")]
+pub mod cli;
 
 /// The doors to the kernel: operations, `perform`, narration.
 pub use conex_kernel as kernel;
 /// Chapter 1, the spine: plans, parts, and containers that wait, run and end.
 pub use conex_namespaces as namespaces;
+
+pub use choices::{Choices, Network, Shared, Tmpfs, Ulimit};
+pub use engine::{Created, Engine, Entry, Force};
+pub use failure::{Failure, Result};
+#[cfg(not(feature = "shim"))]
+pub use launch::{Begin, Started};
+pub use name::Name;
+pub use paths::Paths;
+pub use state::{State, Status};
+pub use stream::{Frame, Orders, Stream};

@@ -153,7 +153,7 @@ const HOSTNAME_BYTES_MAX: usize = 64;
 
 impl Plan {
     /// Takes `.` and `..` out of paths, by their text, and refuses what no kernel could do: before anything is touched.
-    pub(crate) fn settle(&mut self) -> Result<()> {
+    pub fn settle(&mut self) -> Result<()> {
         let directory = &self.process.directory;
         if !directory.is_absolute() {
             let operation = format!("use {} as the working directory", directory.display());

@@ -1,0 +1,177 @@
+//! What docker has and conex has not yet: refused by name, with what it waits for. A test reads docker's help and checks
+//! that every verb and flag either works or is here.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ErrorKind};
+
+use crate::Failure;
+
+/// What something waits for.
+const LIMITS: &str = "limits come with chapter 2";
+const LAYERS: &str = "images of layers, and registries, come with chapter 4";
+const VOLUMES: &str = "volumes come with chapter 5";
+const NETWORKS: &str = "networks come with chapter 6";
+const BUILDS: &str = "builds come with chapter 7";
+const LIFE: &str = "containers in the background come with the next part of the engine";
+const HEALTH: &str = "health checks come with containers in the background";
+const API: &str = "the HTTP API, and what stands on it, comes later";
+const NEVER: &str = "it is absent on purpose: see ARCHITECTURE.md";
+
+/// Docker's verbs.
+pub(super) const VERBS: [(&str, &str); 54] = [
+    ("attach", LIFE),
+    ("build", BUILDS),
+    ("builder", BUILDS),
+    ("buildx", BUILDS),
+    ("bake", BUILDS),
+    ("checkpoint", NEVER),
+    ("commit", LAYERS),
+    ("compose", API),
+    ("config", NEVER),
+    ("container", LIFE),
+    ("context", NEVER),
+    ("cp", LIFE),
+    ("create", LIFE),
+    ("diff", LAYERS),
+    ("events", LIFE),
+    ("exec", LIFE),
+    ("export", LIFE),
+    ("history", LAYERS),
+    ("images", LAYERS),
+    ("import", LAYERS),
+    ("inspect", LIFE),
+    ("kill", LIFE),
+    ("load", LAYERS),
+    ("login", LAYERS),
+    ("logout", LAYERS),
+    ("logs", LIFE),
+    ("manifest", LAYERS),
+    ("network", NETWORKS),
+    ("node", NEVER),
+    ("pause", LIFE),
+    ("plugin", NEVER),
+    ("port", NETWORKS),
+    ("pull", LAYERS),
+    ("push", LAYERS),
+    ("rename", LIFE),
+    ("restart", LIFE),
+    ("rmi", LAYERS),
+    ("save", LAYERS),
+    ("search", LAYERS),
+    ("secret", NEVER),
+    ("service", NEVER),
+    ("stack", NEVER),
+    ("start", LIFE),
+    ("stats", LIMITS),
+    ("stop", LIFE),
+    ("swarm", NEVER),
+    ("system", LIFE),
+    ("tag", LAYERS),
+    ("top", LIFE),
+    ("trust", NEVER),
+    ("unpause", LIFE),
+    ("update", LIMITS),
+    ("volume", VOLUMES),
+    ("wait", LIFE),
+];
+
+/// Docker's flags of `run`, short ones with their long form.
+pub(super) const RUN_FLAGS: [(&str, &str); 72] = [
+    ("--add-host", NETWORKS),
+    ("--blkio-weight", LIMITS),
+    ("--blkio-weight-device", LIMITS),
+    ("--cgroup-parent", LIMITS),
+    ("--cgroupns", LIMITS),
+    ("--cpu-count", NEVER),
+    ("--cpu-percent", NEVER),
+    ("--cpu-period", LIMITS),
+    ("--cpu-quota", LIMITS),
+    ("--cpu-rt-period", LIMITS),
+    ("--cpu-rt-runtime", LIMITS),
+    ("--cpu-shares", LIMITS),
+    ("-c", LIMITS),
+    ("--cpus", LIMITS),
+    ("--cpuset-cpus", LIMITS),
+    ("--cpuset-mems", LIMITS),
+    ("--detach", LIFE),
+    ("-d", LIFE),
+    ("--device", LIMITS),
+    ("--device-cgroup-rule", LIMITS),
+    ("--device-read-bps", LIMITS),
+    ("--device-read-iops", LIMITS),
+    ("--device-write-bps", LIMITS),
+    ("--device-write-iops", LIMITS),
+    ("--disable-content-trust", NEVER),
+    ("--dns", NETWORKS),
+    ("--dns-option", NETWORKS),
+    ("--dns-search", NETWORKS),
+    ("--expose", NETWORKS),
+    ("--gpus", NEVER),
+    ("--health-cmd", HEALTH),
+    ("--health-interval", HEALTH),
+    ("--health-retries", HEALTH),
+    ("--health-start-interval", HEALTH),
+    ("--health-start-period", HEALTH),
+    ("--health-timeout", HEALTH),
+    ("--io-maxbandwidth", NEVER),
+    ("--io-maxiops", NEVER),
+    ("--ip", NETWORKS),
+    ("--ip6", NETWORKS),
+    ("--isolation", NEVER),
+    ("--kernel-memory", LIMITS),
+    ("--link", NETWORKS),
+    ("--link-local-ip", NETWORKS),
+    ("--log-driver", LIFE),
+    ("--log-opt", LIFE),
+    ("--mac-address", NETWORKS),
+    ("--memory", LIMITS),
+    ("-m", LIMITS),
+    ("--memory-reservation", LIMITS),
+    ("--memory-swap", LIMITS),
+    ("--memory-swappiness", LIMITS),
+    ("--mount", VOLUMES),
+    ("--network-alias", NETWORKS),
+    ("--no-healthcheck", HEALTH),
+    ("--oom-kill-disable", LIMITS),
+    ("--oom-score-adj", LIMITS),
+    ("--pids-limit", LIMITS),
+    ("--platform", LAYERS),
+    ("--publish", NETWORKS),
+    ("-p", NETWORKS),
+    ("--publish-all", NETWORKS),
+    ("-P", NETWORKS),
+    ("--quiet", LAYERS),
+    ("-q", LAYERS),
+    ("--restart", LIFE),
+    ("--runtime", NEVER),
+    ("--stop-timeout", LIFE),
+    ("--storage-opt", LAYERS),
+    ("--use-api-socket", API),
+    ("--userns", LIFE),
+    ("--volume", VOLUMES),
+];
+
+/// The few that did not fit above: short forms and rare ones.
+pub(super) const MORE_RUN_FLAGS: [(&str, &str); 3] =
+    [("-v", VOLUMES), ("--volume-driver", VOLUMES), ("--volumes-from", VOLUMES)];
+
+/// The refusal of something of docker's, if that is what was not understood.
+pub(super) fn explain(error: &clap::Error, arguments: &[OsString]) -> Option<Failure> {
+    let (kind, table): (_, Vec<&(&str, &str)>) = match error.kind() {
+        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, VERBS.iter().collect()),
+        ErrorKind::UnknownArgument if arguments.iter().any(|word| word == "run") => {
+            (ContextKind::InvalidArg, RUN_FLAGS.iter().chain(&MORE_RUN_FLAGS).collect())
+        }
+        _ => return None,
+    };
+    let word = error.get(kind)?.to_string();
+    let (name, why) = table.into_iter().find(|(name, _)| is(name, &word))?;
+    let status = if kind == ContextKind::InvalidSubcommand { 1 } else { 125 };
+    Some(Failure { message: format!("{name} does not work"), hint: Some((*why).to_owned()), status })
+}
+
+/// `--name`, `--name=value`, `-n`.
+fn is(name: &str, word: &str) -> bool {
+    word == name || word.strip_prefix(name).is_some_and(|rest| rest.starts_with('='))
+}

@@ -1,0 +1,166 @@
+//! `conex run`: a container from an image or a directory, and us attached to it.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write},
+    os::fd::OwnedFd,
+};
+
+use clap::Args;
+use rustix::{
+    pipe::{PipeFlags, pipe_with},
+    stdio::stdin,
+    termios::isatty,
+};
+
+use super::{
+    attach::{Attach, Ending, Shown},
+    detach::Keys,
+    explain::{Explain, Form},
+    request::{self, Root},
+    run_flags::RunFlags,
+    say::complain,
+};
+use crate::{
+    Begin, Choices, Created, Engine, Failure, Name, Paths, Result,
+    image::{self, Config},
+    kernel::size_of,
+};
+
+/// Run a command in a new container
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
+pub(super) struct Run {
+    #[command(flatten)]
+    flags: RunFlags,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// The image (with --rootfs, none), then the command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "IMAGE [COMMAND [ARG…]]")]
+    words: Vec<String>,
+}
+
+/// Docker's status where standard input must be a terminal and is none.
+const NO_TERMINAL: u8 = 1;
+
+pub(super) fn main(run: Run, paths: Paths) -> Result<u8> {
+    let Run { flags, words, .. } = run;
+    let attached = Attached::parse(&flags)?;
+    let name = flags.name.as_deref().map(Name::parse).transpose()?;
+    let engine = Engine::open(paths)?;
+    let choices = choices(&flags, &words, &engine)?;
+    let explain = flags.explain.or(flags.dry_run.then_some(Form::Text)).map(Explain::new);
+    if let (true, Some(explain)) = (flags.dry_run, &explain) {
+        let done = engine.dry_run(&choices, explain.dry_kernel(), choices.terminal.then(size));
+        explain.finish();
+        return done.map(|()| 0);
+    }
+    if flags.network.is_none() {
+        complain(
+            "conex: the container has no network (bridges come with chapter 6; --network none says so, --network host shares ours)",
+        );
+    }
+    let created = engine.create(choices.clone(), name.as_ref())?;
+    write_id(&flags, &created)?;
+    let (theirs, ours) = input(&choices, &attached)?;
+    let begin = Begin { stdin: theirs, explain: explain.is_some(), size: size() };
+    let started = engine.start(created, begin)?;
+    let attach = Attach {
+        stream: &started.stream,
+        input: ours,
+        types: choices.terminal && choices.stdin && attached.input,
+        shown: Shown { output: attached.output, errors: attached.errors },
+        passes_signals: flags.sig_proxy,
+        keys: attached.keys,
+        removes: choices.remove,
+        narration: explain.as_ref(),
+    };
+    match attach.run()? {
+        Ending::Status(status) => {
+            started.reap();
+            Ok(status)
+        }
+        Ending::Detached => Ok(0),
+    }
+}
+
+/// Which streams are attached, and the keys that detach.
+struct Attached {
+    input: bool,
+    output: bool,
+    errors: bool,
+    keys: Keys,
+}
+
+impl Attached {
+    fn parse(flags: &RunFlags) -> Result<Self> {
+        let keys = flags.detach_keys.as_deref().map_or_else(|| Ok(Keys::default()), Keys::parse)?;
+        let mut attached = Self { input: true, output: true, errors: true, keys };
+        if !flags.attach.is_empty() {
+            let streams: Vec<String> = flags.attach.iter().map(|stream| stream.to_ascii_lowercase()).collect();
+            if let Some(bad) = streams.iter().find(|stream| !["stdin", "stdout", "stderr"].contains(&stream.as_str())) {
+                return Err(Failure::new(format!("there is no stream {bad:?}")).with_hint("stdin, stdout, stderr"));
+            }
+            let has = |name: &str| streams.iter().any(|stream| stream == name);
+            (attached.input, attached.output, attached.errors) = (has("stdin"), has("stdout"), has("stderr"));
+        }
+        let switches = &flags.switches;
+        if switches.tty && switches.interactive && attached.input && !isatty(stdin()) {
+            let failure = Failure::new("standard input is no terminal, and -t with -i needs one");
+            return Err(Failure {
+                status: NO_TERMINAL,
+                ..failure.with_hint("leave -t out, or start it from a terminal")
+            });
+        }
+        Ok(attached)
+    }
+}
+
+fn size() -> Option<(u16, u16)> {
+    size_of(stdin())
+}
+
+fn choices(flags: &RunFlags, words: &[String], engine: &Engine) -> Result<Choices> {
+    if !["missing", "never"].contains(&flags.pull.as_str()) {
+        let hint = "registries come with chapter 4";
+        return Err(Failure::new(format!("--pull {} is not possible yet", flags.pull)).with_hint(hint));
+    }
+    if let Some(rootfs) = &flags.rootfs {
+        let path = std::path::absolute(rootfs).map_err(|error| Failure::io("find the root", &error))?;
+        return request::choices(flags, Root { image: None, path: &path, config: Config::default() }, words, engine);
+    }
+    let Some((image, words)) = words.split_first() else {
+        let failure =
+            Failure::new("an image is missing").with_hint("conex run -it starter, or conex run --rootfs DIR COMMAND");
+        return Err(Failure { status: 1, ..failure });
+    };
+    let found = image::find(engine, image)?;
+    let root = Root { image: Some(image), path: &found.root, config: found.config };
+    request::choices(flags, root, words, engine)
+}
+
+/// Docker's file for scripts: it must not be there before.
+fn write_id(flags: &RunFlags, created: &Created) -> Result<()> {
+    let Some(path) = &flags.cidfile else { return Ok(()) };
+    let written = OpenOptions::new().write(true).create_new(true).open(path);
+    written.and_then(|mut file| file.write_all(created.id().as_str().as_bytes())).map_err(|error| {
+        let failure = Failure::io(format_args!("write the id to {}", path.display()), &error);
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                failure.with_hint("another container may be using it; remove it if none does")
+            }
+            _ => failure,
+        }
+    })
+}
+
+/// A pipe to the container for our standard input, if it shall have one.
+fn input(choices: &Choices, attached: &Attached) -> Result<(Option<OwnedFd>, Option<OwnedFd>)> {
+    if !choices.stdin || choices.terminal {
+        return Ok((None, None));
+    }
+    let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Failure::io("make a pipe", &errno.into()))?;
+    // Not attached: it stays open for whoever attaches later, which today is nobody.
+    Ok((Some(theirs), Some(ours).filter(|_| attached.input)))
+}

@@ -1,0 +1,148 @@
+//! The flags of `run`, as they are written. What they mean together is in `request`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+
+use super::explain::Form;
+
+/// Docker's switches may also be written `--flag=false`.
+macro_rules! switches {
+    ($($(#[$meta:meta])* $name:ident,)*) => {
+        /// Flags that are on or off.
+        #[derive(Args, Debug, Default)]
+        pub(super) struct Switches {
+            $(
+                $(#[$meta])*
+                #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
+                      action = ArgAction::Set, hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+                pub(super) $name: bool,
+            )*
+        }
+    };
+}
+
+switches! {
+    /// Remove the container when it has ended
+    #[arg(long)]
+    rm,
+    /// Keep standard input open
+    #[arg(short, long)]
+    interactive,
+    /// Give it a terminal
+    #[arg(short, long)]
+    tty,
+    /// Make its root read-only
+    #[arg(long)]
+    read_only,
+    /// Run an init in it that passes signals on and reaps processes
+    #[arg(long)]
+    init,
+    /// Hide nothing from it and withhold no right
+    #[arg(long)]
+    privileged,
+}
+
+/// Flags with values.
+#[derive(Args, Debug)]
+pub(super) struct RunFlags {
+    #[command(flatten)]
+    pub(super) switches: Switches,
+    /// Its root is this directory, and there is no image
+    #[arg(long, value_name = "DIR")]
+    pub(super) rootfs: Option<PathBuf>,
+    /// Its name
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Set an environment variable; without a value, to the one that it has here
+    #[arg(short, long, value_name = "KEY[=VALUE]", allow_hyphen_values = true)]
+    pub(super) env: Vec<String>,
+    /// Read environment variables from a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) env_file: Vec<PathBuf>,
+    /// Working directory
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) workdir: Option<PathBuf>,
+    /// User, or user:group, by name or number
+    #[arg(short, long, allow_hyphen_values = true)]
+    pub(super) user: Option<String>,
+    /// One more group, by name or number
+    #[arg(long, value_name = "GROUP", allow_hyphen_values = true)]
+    pub(super) group_add: Vec<String>,
+    /// Its host name
+    #[arg(short = 'h', long)]
+    pub(super) hostname: Option<String>,
+    /// Its NIS domain name
+    #[arg(long)]
+    pub(super) domainname: Option<String>,
+    /// What runs in front of the command
+    #[arg(long, value_name = "PROGRAM")]
+    pub(super) entrypoint: Option<String>,
+    /// none or host
+    #[arg(long, visible_alias = "net")]
+    pub(super) network: Option<String>,
+    /// host or container:NAME
+    #[arg(long)]
+    pub(super) pid: Option<String>,
+    /// private, host or container:NAME
+    #[arg(long)]
+    pub(super) ipc: Option<String>,
+    /// host
+    #[arg(long)]
+    pub(super) uts: Option<String>,
+    /// A temporary file system: DIR[:OPTIONS]
+    #[arg(long, value_name = "DIR[:OPTIONS]")]
+    pub(super) tmpfs: Vec<String>,
+    /// One more capability, or ALL
+    #[arg(long, value_name = "CAPABILITY")]
+    pub(super) cap_add: Vec<String>,
+    /// One capability less, or ALL
+    #[arg(long, value_name = "CAPABILITY")]
+    pub(super) cap_drop: Vec<String>,
+    /// no-new-privileges[=BOOL]
+    #[arg(long, value_name = "OPTION")]
+    pub(super) security_opt: Vec<String>,
+    /// A resource limit: NAME=SOFT[:HARD]
+    #[arg(long, value_name = "LIMIT")]
+    pub(super) ulimit: Vec<String>,
+    /// A setting of its namespaces: KEY=VALUE
+    #[arg(long, value_name = "SETTING")]
+    pub(super) sysctl: Vec<String>,
+    /// Size of /dev/shm
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
+    pub(super) shm_size: Option<String>,
+    /// The signal that asks it to stop
+    #[arg(long, value_name = "SIGNAL")]
+    pub(super) stop_signal: Option<String>,
+    /// Data of yours: KEY[=VALUE]
+    #[arg(short, long, value_name = "LABEL")]
+    pub(super) label: Vec<String>,
+    /// Read labels from a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) label_file: Vec<PathBuf>,
+    /// Data for other tools: KEY=VALUE
+    #[arg(long)]
+    pub(super) annotation: Vec<String>,
+    /// Write its id to a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) cidfile: Option<PathBuf>,
+    /// Pass our signals on to it
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true",
+          action = ArgAction::Set, value_name = "BOOL", hide_possible_values = true)]
+    pub(super) sig_proxy: bool,
+    /// The keys that leave it running
+    #[arg(long, value_name = "KEYS")]
+    pub(super) detach_keys: Option<String>,
+    /// Attach to STDIN, STDOUT or STDERR only
+    #[arg(short, long, value_name = "STREAM")]
+    pub(super) attach: Vec<String>,
+    /// missing or never: whether an image that is not here is fetched
+    #[arg(long, default_value = "missing", hide_default_value = true, value_name = "WHEN")]
+    pub(super) pull: String,
+    /// Print every operation, with its time and the shell command that does the same
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    pub(super) explain: Option<Form>,
+    /// Print what would be done and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}

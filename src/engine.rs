@@ -1,0 +1,217 @@
+//! The engine: the one door for every front end. It has no server; every verb reads files, and whoever holds a
+//! container's lock is in charge of it.
+
+use std::{fs, io};
+
+use crate::{
+    choices::Choices,
+    failure::{Failure, Result},
+    files,
+    kernel::Kernel,
+    lock::Lock,
+    name::{self, Name},
+    namespaces::{ContainerId, Facts, Host, Part, Plan, dry_run},
+    paths::{self, Paths},
+    reconcile,
+    stack::{self, Stack},
+    state::{State, Status},
+};
+
+/// An open engine: its roots exist, are ours, and hold nothing that a crash left half-done.
+pub struct Engine {
+    paths: Paths,
+    facts: Facts,
+}
+
+/// A container as `ps` sees it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its choices, or why they can't be read.
+    pub choices: Result<Choices>,
+    /// Its name; also of one whose record can't be read.
+    pub name: Option<Name>,
+    /// Its facts, or why they can't be read.
+    pub state: Result<State>,
+}
+
+/// A container that exists, and whose lock we hold, but that nobody has started; removed when dropped.
+#[derive(Debug)]
+pub struct Created {
+    pub(crate) id: ContainerId,
+    pub(crate) paths: Paths,
+    lock: Option<Lock>,
+}
+
+/// How sure a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// Refuse to remove what runs.
+    No,
+    /// Kill it first.
+    Yes,
+}
+
+impl Engine {
+    /// Opens the engine of these roots; finishes what a crash left.
+    pub fn open(paths: Paths) -> Result<Self> {
+        let facts = Facts::probe()?;
+        paths.make()?;
+        let engine = Self { paths, facts };
+        reconcile::all(&engine)?;
+        Ok(engine)
+    }
+
+    /// Where its state is.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// What the host offers.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The host as parts see it.
+    pub(crate) fn host(&self, kernel: Kernel) -> Host {
+        let (root, run_root) = (self.paths.root().to_owned(), self.paths.run_root().to_owned());
+        Host { root, run_root, facts: self.facts.clone(), kernel }
+    }
+
+    /// Makes a container of these choices, under `name` or a made-up one; its id and name are filled in.
+    pub fn create(&self, choices: Choices, name: Option<&Name>) -> Result<Created> {
+        let id = ContainerId::parse(&choices.id)?;
+        // Everything that can be refused is refused before anything can be seen.
+        Stack::new(&choices, &self.paths)?;
+        stack::plan(&choices, &self.paths, &self.facts)?;
+        let created =
+            Created { id: id.clone(), paths: self.paths.clone(), lock: Some(Lock::create(&self.paths, &id)?) };
+        let name = match name {
+            Some(name) => name.claim(&self.paths, &id).map(|()| name.clone())?,
+            None => Name::claim_any(&self.paths, &id)?,
+        };
+        paths::directory(&self.paths.container(&id))?;
+        State::starting().write(&self.paths, &id)?;
+        Choices { name: name.as_str().to_owned(), ..choices }.write(&self.paths, &id)?;
+        Ok(created)
+    }
+
+    /// Shows what starting such a container would ask of the kernel, to the kernel's observer, and does nothing.
+    pub fn dry_run(&self, choices: &Choices, kernel: Kernel, terminal: Option<Option<(u16, u16)>>) -> Result<()> {
+        let stack = Stack::new(choices, &self.paths)?;
+        let plan = Plan { console: terminal, ..stack::plan(choices, &self.paths, &self.facts)? };
+        let parts: Vec<&dyn Part> = stack.parts().to_vec();
+        Ok(dry_run(&self.host(kernel), &choices.id()?, &parts, plan)?)
+    }
+
+    /// All containers, the newest first.
+    pub fn list(&self) -> Result<Vec<Entry>> {
+        let directory = self.paths.containers();
+        let entries = fs::read_dir(&directory).map_err(|error| Failure::io(directory.display(), &error))?;
+        let ids = entries.filter_map(|entry| ContainerId::parse(entry.ok()?.file_name().to_str()?).ok());
+        let mut all: Vec<Entry> = ids.map(|id| self.entry(id)).collect();
+        let created = |entry: &Entry| entry.choices.as_ref().map_or(0, |choices| choices.created_unix_ms);
+        all.sort_by_key(|entry| std::cmp::Reverse(created(entry)));
+        Ok(all)
+    }
+
+    fn entry(&self, id: ContainerId) -> Entry {
+        let choices = Choices::read(&self.paths, &id);
+        let name = match &choices {
+            Ok(choices) => Name::parse(&choices.name).ok(),
+            Err(_) => name::name_of(&self.paths, &id),
+        };
+        Entry { state: State::read(&self.paths, &id), choices, name, id }
+    }
+
+    /// The container that a word means: a whole id, a name, or the beginning of one id alone.
+    pub fn find(&self, word: &str) -> Result<ContainerId> {
+        if let Ok(id) = ContainerId::parse(word)
+            && self.paths.container(&id).is_dir()
+        {
+            return Ok(id);
+        }
+        if let Ok(name) = Name::parse(word)
+            && let Some(id) = name::holder(&self.paths, name.as_str())
+        {
+            return Ok(id);
+        }
+        let entries = fs::read_dir(self.paths.containers()).into_iter().flatten().flatten();
+        let ids = entries.filter_map(|entry| ContainerId::parse(entry.file_name().to_str()?).ok());
+        let mut found: Vec<ContainerId> = ids.filter(|id| !word.is_empty() && id.as_str().starts_with(word)).collect();
+        match (found.pop(), found.is_empty()) {
+            (Some(id), true) => Ok(id),
+            (Some(_), false) => Err(Failure::new(format!("more than one container's id begins with {word:?}"))),
+            (None, _) => Err(Failure::new(format!("there is no container {word}")).with_hint("conex ps -a lists all")),
+        }
+    }
+
+    /// Takes a container away.
+    pub fn remove(&self, word: &str, force: Force) -> Result<ContainerId> {
+        let id = self.find(word)?;
+        let state = State::read(&self.paths, &id);
+        if let Ok(State { status: Status::Running | Status::Starting, process, .. }) = &state {
+            if force == Force::No {
+                let message = format!("container {word} is running");
+                return Err(Failure::new(message).with_hint(format!("stop it by force: conex rm -f {word}")));
+            }
+            if let Some(process) = process {
+                process.kill();
+            }
+            wait_for_the_shim(&self.paths, &id)?;
+        }
+        if self.paths.container(&id).exists() {
+            remove_files(&self.paths, &id)?;
+        }
+        Ok(id)
+    }
+}
+
+/// The shim writes the facts of a killed container and takes its run directory away; if it is dead, we stand in.
+fn wait_for_the_shim(paths: &Paths, id: &ContainerId) -> Result<()> {
+    for _ in 0..WAIT_TRIES {
+        if !paths.run(id).exists() || Lock::try_take(paths, id)?.is_some() {
+            return Ok(());
+        }
+        std::thread::sleep(WAIT_STEP);
+    }
+    Err(Failure::new(format!("container {} does not end", id.short())))
+}
+
+const WAIT_STEP: std::time::Duration = std::time::Duration::from_millis(2);
+const WAIT_TRIES: u32 = 5_000;
+
+/// Takes everything away that is named by the id. The record goes last but for the run directory, whose lock says that
+/// somebody is at it.
+pub(crate) fn remove_files(paths: &Paths, id: &ContainerId) -> Result<()> {
+    let name = Choices::read(paths, id).ok().and_then(|choices| Name::parse(&choices.name).ok());
+    if let Some(name) = name.or_else(|| name::name_of(paths, id)) {
+        name.release(paths, id)?;
+    }
+    for path in [paths.upper(id), paths.work(id), paths.container(id), paths.run(id)] {
+        files::remove(&path)?;
+    }
+    Ok(())
+}
+
+impl Created {
+    /// Its id.
+    pub fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
+    /// Gives the container to whoever holds this lock from now on.
+    pub(crate) fn hand_over(&mut self) -> io::Result<Lock> {
+        self.lock.take().ok_or_else(|| io::Error::other("the lock was handed over before"))
+    }
+}
+
+impl Drop for Created {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            // What can't be removed now is found and removed by the next command.
+            let _ = remove_files(&self.paths, &self.id);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What the engine answers when it can't: a sentence, advice, and the exit status that docker's users know.
+
+use std::{fmt, io};
+
+use crate::{kernel::Error, namespaces::exit_status};
+
+/// What every verb of the engine returns.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// A refusal or a failure. Its text begins in lower case and ends without a stop.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What happened, to what, and why.
+    pub message: String,
+    /// What to do about it: mostly a command to copy.
+    pub hint: Option<String>,
+    /// The exit status of `run`: 125 for the engine's own failures, 126 and 127 for a program that can't be run.
+    pub status: u8,
+}
+
+/// The engine itself failed, or was asked for what it can't do.
+const ENGINE: u8 = 125;
+
+impl Failure {
+    /// A failure of the engine.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, status: ENGINE }
+    }
+
+    /// A file operation that failed: `write /x: ENOSPC (No space left on device)`.
+    pub fn io(operation: impl fmt::Display, error: &io::Error) -> Self {
+        let cause = error.raw_os_error().map_or_else(|| error.to_string(), crate::kernel::errno_words);
+        Self::new(format!("{operation}: {cause}"))
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { message: error.to_string(), hint: error.hint.clone(), status: exit_status(&error) }
+    }
+}

@@ -1,0 +1,211 @@
+//! Where everything lies on disk. The only file of the engine that joins paths; ARCHITECTURE.md lists who writes what.
+
+use std::{
+    env,
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::process::geteuid;
+
+use crate::{
+    failure::{Failure, Result},
+    namespaces::ContainerId,
+};
+
+/// The two state roots: one survives a reboot, one does not.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    root: PathBuf,
+    run_root: PathBuf,
+}
+
+impl Paths {
+    /// The given roots, or those of the environment (CONEX_ROOT, CONEX_RUN_ROOT), or the usual ones.
+    pub fn choose(root: Option<PathBuf>, run_root: Option<PathBuf>) -> Self {
+        let chosen =
+            |given: Option<PathBuf>, variable: &str| given.or_else(|| env::var_os(variable).map(PathBuf::from));
+        let root = chosen(root, "CONEX_ROOT").unwrap_or_else(usual_root);
+        let run_root = chosen(run_root, "CONEX_RUN_ROOT").unwrap_or_else(usual_run_root);
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        Self { root: absolute(root), run_root: absolute(run_root) }
+    }
+
+    /// Makes the roots, mode 0700, where they are missing; refuses those of somebody else.
+    pub fn make(&self) -> Result<()> {
+        for path in [&self.root, &self.run_root] {
+            own_directory(path)?;
+        }
+        for path in [self.containers(), self.names(), self.images(), self.programs()] {
+            directory(&path)?;
+        }
+        Ok(())
+    }
+
+    /// For state that survives a reboot.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// For state that does not.
+    pub fn run_root(&self) -> &Path {
+        &self.run_root
+    }
+
+    /// One directory a container.
+    pub fn containers(&self) -> PathBuf {
+        self.root.join("containers")
+    }
+
+    /// What a container keeps.
+    pub fn container(&self, id: &ContainerId) -> PathBuf {
+        self.containers().join(id.as_str())
+    }
+
+    /// Its choices.
+    pub fn choices(&self, id: &ContainerId) -> PathBuf {
+        self.container(id).join("container.json")
+    }
+
+    /// Its facts once it has ended.
+    pub fn ended(&self, id: &ContainerId) -> PathBuf {
+        self.container(id).join("state.json")
+    }
+
+    /// What it wrote: the upper directory of its root.
+    pub fn upper(&self, id: &ContainerId) -> PathBuf {
+        self.container(id).join("upper")
+    }
+
+    /// The overlay's own working place beside it.
+    pub fn work(&self, id: &ContainerId) -> PathBuf {
+        self.container(id).join("work")
+    }
+
+    /// What belongs to a container while it runs.
+    pub fn run(&self, id: &ContainerId) -> PathBuf {
+        self.run_root.join(id.as_str())
+    }
+
+    /// Its facts meanwhile.
+    pub fn state(&self, id: &ContainerId) -> PathBuf {
+        self.run(id).join("state.json")
+    }
+
+    /// Locked by whoever is in charge of it.
+    pub fn lock(&self, id: &ContainerId) -> PathBuf {
+        self.run(id).join("lock")
+    }
+
+    /// A file of the run directory that the container sees: hosts, hostname, resolv.conf.
+    pub fn generated(&self, id: &ContainerId, name: &str) -> PathBuf {
+        self.run(id).join(name)
+    }
+
+    /// One file a name, holding the id that has it.
+    pub fn names(&self) -> PathBuf {
+        self.root.join("names")
+    }
+
+    /// The claim of one name, which must be valid.
+    pub fn name(&self, name: &str) -> PathBuf {
+        self.names().join(name)
+    }
+
+    /// Images made from the machine's own programs.
+    pub fn images(&self) -> PathBuf {
+        self.root.join("made")
+    }
+
+    /// One of them, by its name, which must be valid.
+    pub fn image(&self, name: &str) -> PathBuf {
+        self.images().join(name)
+    }
+
+    /// The root file system of an image.
+    pub fn image_root(&self, name: &str) -> PathBuf {
+        self.image_files(&self.image(name)).0
+    }
+
+    /// What it says about its containers.
+    pub fn image_config(&self, name: &str) -> PathBuf {
+        self.image_files(&self.image(name)).1
+    }
+
+    /// The root and the config of an image that lies, or is made, in this directory.
+    pub fn image_files(&self, place: &Path) -> (PathBuf, PathBuf) {
+        (place.join("rootfs"), place.join("config.json"))
+    }
+
+    /// A place beside the images where one is made before it is moved in.
+    pub fn image_in_the_making(&self, id: &ContainerId) -> PathBuf {
+        self.images().join(format!(".{}", id.short()))
+    }
+
+    /// The engine's own programs.
+    pub fn programs(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+
+    /// The shim of this build.
+    pub fn shim(&self, build: &str) -> PathBuf {
+        self.programs().join(format!("conex-shim-{build}"))
+    }
+}
+
+fn usual_root() -> PathBuf {
+    match home_directory("XDG_DATA_HOME", ".local/share") {
+        Some(data) if !geteuid().is_root() => data.join("conex"),
+        _ => "/var/lib/conex".into(),
+    }
+}
+
+fn usual_run_root() -> PathBuf {
+    let uid = geteuid();
+    match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
+        _ if uid.is_root() => "/run/conex".into(),
+        Some(directory) if directory.is_dir() => directory.join("conex"),
+        _ => env::temp_dir().join(format!("conex-{}", uid.as_raw())),
+    }
+}
+
+fn home_directory(variable: &str, below: &str) -> Option<PathBuf> {
+    let of_home = || env::var_os("HOME").map(|home| Path::new(&home).join(below));
+    env::var_os(variable).map(PathBuf::from).or_else(of_home)
+}
+
+/// A directory that nobody else may look into: images bring setuid programs. Its path up to there is made as usual.
+fn own_directory(path: &Path) -> Result<()> {
+    directory(path)?;
+    let metadata =
+        fs::metadata(path).map_err(|error| Failure::io(format_args!("look at {}", path.display()), &error))?;
+    if metadata.uid() != geteuid().as_raw() {
+        let message = format!("{} belongs to user {}, not to us", path.display(), metadata.uid());
+        return Err(Failure::new(message).with_hint("choose another place: --root DIR --run-root DIR"));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let message = format!("{} is open to other users (mode {:o})", path.display(), metadata.mode() & 0o7777);
+        return Err(Failure::new(message).with_hint(format!("chmod 0700 {}", path.display())));
+    }
+    Ok(())
+}
+
+/// Makes a directory with what is missing above it; being there already is fine.
+pub(crate) fn directory(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| explain(Failure::io(format_args!("make {}", path.display()), &error), &error))
+}
+
+fn explain(failure: Failure, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory => {
+            failure.with_hint("choose another place: --root DIR --run-root DIR")
+        }
+        _ => failure,
+    }
+}

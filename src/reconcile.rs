@@ -1,0 +1,55 @@
+//! Finishing what a crash left: a container whose lock is free although its record says that somebody is at it. Every
+//! command does this first; nothing that is alive is ever touched, since whoever is at it holds the lock.
+
+use std::fs;
+
+use crate::{
+    choices::Choices,
+    engine::{Engine, remove_files},
+    failure::{Failure, Result},
+    files,
+    kernel::Kernel,
+    lock::Lock,
+    namespaces::ContainerId,
+    paths::Paths,
+    stack,
+    state::{State, Status, UNSEEN},
+};
+
+/// Looks at every container that has a run directory: those that live, and those that a crash left.
+pub(crate) fn all(engine: &Engine) -> Result<()> {
+    let directory = engine.paths().run_root();
+    let entries = fs::read_dir(directory).map_err(|error| Failure::io(directory.display(), &error))?;
+    for entry in entries.flatten() {
+        if let Some(id) = entry.file_name().to_str().and_then(|name| ContainerId::parse(name).ok()) {
+            one(engine, &id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Finishes one container, if nobody is at it.
+pub(crate) fn one(engine: &Engine, id: &ContainerId) -> Result<()> {
+    let paths = engine.paths();
+    let Some(lock) = Lock::try_take(paths, id)? else { return Ok(()) };
+    let state: Option<State> = files::read_json(&paths.state(id)).unwrap_or_default();
+    if let Some(process) = state.as_ref().and_then(|state| state.process.as_ref()) {
+        process.kill();
+    }
+    stack::clean_up(&engine.host(Kernel::quiet()), paths, id)?;
+    finish(paths, id, state)?;
+    drop(lock);
+    Ok(())
+}
+
+/// What was to be removed, or never came to be, goes; the rest has ended, and nobody saw how.
+fn finish(paths: &Paths, id: &ContainerId, state: Option<State>) -> Result<()> {
+    let choices = Choices::read(paths, id);
+    let removing = state.as_ref().is_some_and(|state| state.status == Status::Removing);
+    // A record that is there but can't be read is the user's to remove.
+    let unborn = choices.is_err() && !paths.choices(id).exists();
+    if removing || unborn || choices.is_ok_and(|choices| choices.remove) {
+        return remove_files(paths, id);
+    }
+    state.unwrap_or_else(State::starting).ended(UNSEEN).write_ended(paths, id)
+}

@@ -1,0 +1,170 @@
+//! The one place where the floors meet: from a container's choices to its stack of parts and the plan that they fill.
+
+mod generated;
+mod overlay;
+mod rights;
+mod settings;
+
+use conex_kernel::operations::Filesystem;
+use rustix::mount::MountAttrFlags;
+
+use crate::{
+    choices::{Choices, Network, Shared},
+    failure::{Failure, Result},
+    namespaces::{
+        ContainerId, Directory, Facts, Host, IdMaps, Mount, Namespaces, Owners, Part, Plan, Process, Slot, Source,
+        Target, User,
+    },
+    paths::Paths,
+    state::State,
+};
+use generated::Generated;
+use overlay::Overlay;
+
+/// The parts of one container, each with its own choices.
+pub(crate) struct Stack {
+    root: Root,
+    generated: Generated,
+}
+
+enum Root {
+    Directory(Directory),
+    Overlay(Overlay),
+}
+
+impl Stack {
+    /// Of a container.
+    pub(crate) fn new(choices: &Choices, paths: &Paths) -> Result<Self> {
+        let id = choices.id()?;
+        let root = match choices.image {
+            None => Root::Directory(Directory { path: choices.rootfs.clone(), read_only: choices.read_only }),
+            Some(_) => Root::Overlay(Overlay::new(choices, paths, &id)),
+        };
+        Ok(Self { root, generated: Generated::new(choices, paths) })
+    }
+
+    /// In the order in which they prepare; they clean up in the reverse one.
+    pub(crate) fn parts(&self) -> [&dyn Part; 2] {
+        let root: &dyn Part = match &self.root {
+            Root::Directory(directory) => directory,
+            Root::Overlay(overlay) => overlay,
+        };
+        [root, &self.generated]
+    }
+}
+
+/// Cleans up after a container of which nothing may be known but its id.
+pub(crate) fn clean_up(host: &Host, paths: &Paths, id: &ContainerId) -> Result<()> {
+    Ok(Generated::cleaner(paths).cleanup(host, id)?)
+}
+
+/// The plan of a container, before its parts add to it.
+pub(crate) fn plan(choices: &Choices, paths: &Paths, facts: &Facts) -> Result<Plan> {
+    let id = choices.id()?;
+    let mut plan = Plan::isolated(facts, &id, process(choices)?);
+    plan.namespaces = namespaces(choices, paths, facts)?;
+    plan.hostname = choices.hostname.clone().filter(|_| plan.namespaces.uts.is_new());
+    plan.domainname = choices.domainname.clone().filter(|_| plan.namespaces.uts.is_new());
+    plan.user = user(choices)?;
+    plan.limits = settings::limits(choices)?;
+    plan.sysctls = settings::sysctls(choices, &plan.namespaces)?;
+    plan.mounts.extend(choices.tmpfs.iter().map(settings::tmpfs).collect::<Result<Vec<_>>>()?);
+    settings::size_shared_memory(&mut plan, choices.shm_bytes);
+    rights::grant(&mut plan, choices)?;
+    share_message_queues(&mut plan, choices);
+    plan.settle()?;
+    Ok(plan)
+}
+
+/// MAX_ARG_STRLEN: 32 pages, with the NUL. See execve(2).
+const STRING_BYTES_MAX: usize = 32 * 4096;
+
+fn process(choices: &Choices) -> Result<Process> {
+    let strings = |words: &[String]| {
+        let string = |word: &String| {
+            if word.len() >= STRING_BYTES_MAX {
+                let message = format!("an argument or a variable has {} bytes", word.len());
+                return Err(
+                    Failure::new(message).with_hint(format!("the kernel takes {} at most", STRING_BYTES_MAX - 1))
+                );
+            }
+            std::ffi::CString::new(word.as_str())
+                .map_err(|_| Failure::new("an argument or a variable holds a NUL byte"))
+        };
+        words.iter().map(string).collect::<Result<Vec<_>>>()
+    };
+    Ok(Process {
+        arguments: strings(&choices.arguments)?,
+        environment: strings(&choices.environment)?,
+        directory: choices.directory.clone(),
+        umask: 0o022,
+        no_new_privileges: choices.no_new_privileges,
+        init: choices.init,
+        dies_with_parent: true,
+    })
+}
+
+fn user(choices: &Choices) -> Result<User> {
+    let user = User::parse(&choices.user)?;
+    Ok(choices.groups.iter().try_fold(user, |user, group| user.with_group(group))?)
+}
+
+/// Root's containers have the host's ids, as docker's have; an ordinary user's have his own alone. A time namespace
+/// without offsets buys nothing.
+fn namespaces(choices: &Choices, paths: &Paths, facts: &Facts) -> Result<Namespaces> {
+    let mut namespaces = Namespaces::new(IdMaps::single(facts.uid, facts.gid));
+    namespaces.time = Slot::Host;
+    if choices.host_uts {
+        namespaces.uts = Slot::Host;
+    }
+    if choices.network == Network::Host {
+        namespaces.net = Slot::Host;
+    }
+    let mut joined = None;
+    let mut slot = |shared: &Shared| -> Result<Slot> {
+        Ok(match shared {
+            Shared::Private => Slot::New(()),
+            Shared::Host => Slot::Host,
+            Shared::Container(other) => {
+                let target = first_process(paths, other)?;
+                joined.get_or_insert(target.clone());
+                Slot::Join(target)
+            }
+        })
+    };
+    namespaces.pid = slot(&choices.pid)?;
+    namespaces.ipc = slot(&choices.ipc)?;
+    namespaces.user = match joined {
+        _ if facts.is_privileged() => Slot::Host,
+        // Only in the user namespace that owns the others may they be entered.
+        Some(target) => Slot::Join(target),
+        None => namespaces.user,
+    };
+    Ok(namespaces)
+}
+
+/// The process whose namespaces a container shares with others.
+fn first_process(paths: &Paths, id: &ContainerId) -> Result<Target> {
+    let not_running = || Failure::new(format!("container {} is not running", id.short()));
+    let process = State::read(paths, id)?.process.ok_or_else(not_running)?;
+    let target = Target::of_pid(process.pid)?;
+    // Looked at once it is held: a number that was given to another process since then is not it.
+    (crate::state::Identity::of(process.pid).as_ref() == Some(&process)).then_some(target).ok_or_else(not_running)
+}
+
+/// POSIX queues and shared memory come with the IPC namespace: whoever shares one sees the other's.
+fn share_message_queues(plan: &mut Plan, choices: &Choices) {
+    if choices.ipc != Shared::Host {
+        return;
+    }
+    for mount in &mut plan.mounts {
+        let shared = ["/dev/shm", "/dev/mqueue"].iter().any(|path| mount.target == std::path::Path::new(path));
+        let Source::New(Filesystem { attributes, .. }) = &mount.source else { continue };
+        if shared && mount.target.exists() {
+            let source = Source::Bind { path: mount.target.clone(), recursive: true };
+            *mount =
+                Mount { attributes: *attributes - MountAttrFlags::MOUNT_ATTR_STRICTATIME, source, ..mount.clone() };
+            mount.owners = Owners::Host;
+        }
+    }
+}
