@@ -58,8 +58,6 @@ impl Shim {
         let stream = Stream::of(fcntl_dupfd_cloexec(stdin(), 3).map_err(failed)?);
         let lock = fcntl_dupfd_cloexec(stdout(), 3).map_err(failed)?;
         streams::silence().map_err(|error| Failure::io("take over", &error))?;
-        // A container that shares the host's process ids sees us; it must not look into us.
-        set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
         set_name(COMM).map_err(failed)?;
         setsid().map_err(failed)?;
         let received = stream.receive().map_err(|error| Failure::io("hear the orders", &error))?;
@@ -99,7 +97,11 @@ impl Shim {
         let plan = Plan { console, ..stack::plan(&choices, &self.paths, &host.facts)? };
         let parts: Vec<&dyn Part> = stack.parts().to_vec();
         let mut streams = Streams::open(&choices, stdin).map_err(|error| Failure::io("open pipes", &error))?;
-        let running = spawn(&host, &self.id, &parts, plan).and_then(|waiting| waiting.start());
+        let waiting = spawn(&host, &self.id, &parts, plan);
+        // A container that shares the host's process ids sees us; it must not look into us. Not before: an ordinary
+        // user could not have written the id maps of a child that is hidden, as it would have been born.
+        set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|errno| Failure::io("hide", &errno.into()))?;
+        let running = waiting.and_then(|waiting| waiting.start());
         streams::silence().map_err(|error| Failure::io("close pipes", &error))?;
         let running = running?;
         streams.watch(running.console());

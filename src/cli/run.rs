@@ -29,7 +29,7 @@ use crate::{
 
 /// Run a command in a new container
 #[derive(Args, Debug)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, args_override_self = true)]
 pub(super) struct Run {
     #[command(flatten)]
     flags: RunFlags,
@@ -37,7 +37,7 @@ pub(super) struct Run {
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
     /// The image (with --rootfs, none), then the command and its arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "IMAGE [COMMAND [ARG…]]")]
+    #[arg(trailing_var_arg = true, value_name = "IMAGE [COMMAND [ARG…]]")]
     words: Vec<String>,
 }
 
@@ -57,9 +57,7 @@ pub(super) fn main(run: Run, paths: Paths) -> Result<u8> {
         return done.map(|()| 0);
     }
     if flags.network.is_none() {
-        complain(
-            "conex: the container has no network (bridges come with chapter 6; --network none says so, --network host shares ours)",
-        );
+        complain("conex: no network: bridges come with chapter 6; until then --network none (this) or host");
     }
     let created = engine.create(choices.clone(), name.as_ref())?;
     write_id(&flags, &created)?;

@@ -73,6 +73,8 @@ fn show_namespaces(plan: &mut Plan) -> Result<()> {
             *mount = instead(&mount.target, kind, filesystem, slot(&namespaces))?;
         }
     }
+    // Not every host has all of them: where it has no message queues, neither has the container.
+    plan.mounts.retain(|mount| mount.part != NAME || !is_host_s(mount) || mount.target.exists());
     Ok(())
 }
 
@@ -92,6 +94,10 @@ fn instead(target: &Path, kind: &str, filesystem: &Filesystem, slot: &Slot) -> R
         links: Links::Refuse,
         owners: Owners::Host,
     })
+}
+
+fn is_host_s(mount: &Mount) -> bool {
+    matches!(&mount.source, Source::Bind { path, .. } if *path == mount.target)
 }
 
 /// Whether a tree can only be cloned by the child. Cloning needs CAP_SYS_ADMIN over the mount namespace: a user has it

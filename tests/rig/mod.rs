@@ -1,0 +1,58 @@
+//! What the end-to-end tests share: the built `conex`, on roots of the test host's.
+
+#![allow(dead_code, reason = "each target uses what it needs")]
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use testkit::{Output, TestHost};
+
+/// The program under test, for `testkit::run`.
+pub(crate) const PROGRAMS: &[&str] = &[env!("CARGO_BIN_EXE_conex")];
+
+pub(crate) fn roots(test: &TestHost) -> (PathBuf, PathBuf) {
+    (test.root.join("conex"), test.run_root.join("conex"))
+}
+
+/// `conex ARGUMENTS…`, not started yet.
+pub(crate) fn command(test: &TestHost, arguments: &[&str]) -> Command {
+    let (root, run_root) = roots(test);
+    let mut command = Command::new(test.program("conex"));
+    command.env("CONEX_ROOT", root).env("CONEX_RUN_ROOT", run_root).args(arguments);
+    command
+}
+
+/// `conex ARGUMENTS…`, without standard input, to its end.
+#[track_caller]
+pub(crate) fn conex(test: &TestHost, arguments: &[&str]) -> Output {
+    test.run(&mut command(test, arguments))
+}
+
+/// `conex run --rm --network none FLAGS… --rootfs ROOTFS sh -c SCRIPT`.
+#[track_caller]
+pub(crate) fn run(test: &TestHost, rootfs: &Path, flags: &[&str], script: &str) -> Output {
+    let mut command = command(test, &["run", "--rm", "--network", "none"]);
+    command.args(flags).arg("--rootfs").arg(rootfs).args(["sh", "-c", script]);
+    test.run(&mut command)
+}
+
+/// An image made of busybox, named `box`.
+#[track_caller]
+pub(crate) fn image(test: &TestHost) {
+    conex(test, &["image", "from-host", "box", "busybox"]).success();
+}
+
+/// The files below a directory that are not there any more once all is well.
+pub(crate) fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
+/// Whether nothing of any container is left.
+pub(crate) fn is_clean(test: &TestHost) -> bool {
+    let (root, run_root) = roots(test);
+    let places = [root.join("containers"), root.join("names"), run_root];
+    places.iter().all(|place| entries(place).is_empty())
+}
