@@ -83,7 +83,7 @@ impl Engine {
     pub fn create(&self, choices: Choices, name: Option<&Name>) -> Result<Created> {
         let id = ContainerId::parse(&choices.id)?;
         // Everything that can be refused is refused before anything can be seen.
-        Stack::new(&choices, &self.paths)?;
+        Stack::new(&choices, &self.paths)?.check(&self.host(Kernel::quiet()), &id)?;
         stack::plan(&choices, &self.paths, &self.facts)?;
         let created =
             Created { id: id.clone(), paths: self.paths.clone(), lock: Some(Lock::create(&self.paths, &id)?) };

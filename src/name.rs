@@ -1,10 +1,6 @@
 //! Names of containers: their grammar, their claims, and those that conex makes up.
 
-use std::{
-    fmt,
-    fs::{self, OpenOptions},
-    io::{self, Write},
-};
+use std::{fmt, fs, io, os::unix::fs::symlink};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
@@ -43,15 +39,9 @@ impl Name {
 
     /// Takes this name for `id`, or tells who has it.
     pub(crate) fn claim(&self, paths: &Paths, id: &ContainerId) -> Result<()> {
-        let path = paths.name(&self.0);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                let written = file.write_all(id.as_str().as_bytes());
-                written.map_err(|error| {
-                    let _ = fs::remove_file(&path);
-                    Failure::io(format_args!("claim the name {self}"), &error)
-                })
-            }
+        // A link is there with its content or not at all: nobody ever sees a name without its holder.
+        match symlink(id.as_str(), paths.name(&self.0)) {
+            Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let holder = holder(paths, &self.0);
                 let whose = holder.map_or("another container".into(), |id| format!("container {}", id.short()));
@@ -91,7 +81,7 @@ impl fmt::Display for Name {
 
 /// The container that has a name.
 pub(crate) fn holder(paths: &Paths, name: &str) -> Option<ContainerId> {
-    ContainerId::parse(&fs::read_to_string(paths.name(name)).ok()?).ok()
+    ContainerId::parse(fs::read_link(paths.name(name)).ok()?.to_str()?).ok()
 }
 
 /// The name that a container has, looked for among all: for records that can't be read.

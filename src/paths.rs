@@ -104,7 +104,7 @@ impl Paths {
         self.run(id).join(name)
     }
 
-    /// One file a name, holding the id that has it.
+    /// One symbolic link a name, to the id that has it.
     pub fn names(&self) -> PathBuf {
         self.root.join("names")
     }

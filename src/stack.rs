@@ -43,6 +43,14 @@ impl Stack {
         Ok(Self { root, generated: Generated::new(choices, paths) })
     }
 
+    /// Refuses a root that can't be one.
+    pub(crate) fn check(&self, host: &Host, id: &ContainerId) -> Result<()> {
+        match &self.root {
+            Root::Directory(directory) => Ok(directory.prepare(host, id)?),
+            Root::Overlay(_) => Ok(()),
+        }
+    }
+
     /// In the order in which they prepare; they clean up in the reverse one.
     pub(crate) fn parts(&self) -> [&dyn Part; 2] {
         let root: &dyn Part = match &self.root {

@@ -168,7 +168,7 @@ pub(super) fn explain(error: &clap::Error, arguments: &[OsString]) -> Option<Fai
     let word = error.get(kind)?.to_string();
     let (name, why) = table.into_iter().find(|(name, _)| is(name, &word))?;
     let status = if kind == ContextKind::InvalidSubcommand { 1 } else { 125 };
-    Some(Failure { message: format!("{name} does not work"), hint: Some((*why).to_owned()), status })
+    Some(Failure { message: format!("{name} does not work yet"), hint: Some((*why).to_owned()), status })
 }
 
 /// `--name`, `--name=value`, `-n`.

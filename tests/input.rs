@@ -1,0 +1,205 @@
+//! Bad input: one sentence and a hint, docker's exit code, and nothing left.
+
+#![forbid(unsafe_code)]
+
+mod rig;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::{Command, ExitCode},
+};
+
+use rig::{conex, image, is_clean, run};
+use testkit::{Case, Output, TestHost};
+
+fn main() -> ExitCode {
+    testkit::run(
+        &[
+            Case::root("bad_flags_and_words_are_refused_in_a_sentence", words),
+            Case::root("an_image_that_is_not_here_is_told_with_what_is", images),
+            Case::root("what_is_too_much_is_told_and_what_is_not_runs", much),
+            Case::root("every_flag_and_verb_of_docker_works_or_is_refused_by_name", docker).with(&["docker"]),
+            Case::root("a_completion_script_knows_the_flags", completion),
+        ],
+        rig::PROGRAMS,
+    )
+}
+
+/// One line of error, then hints at most; the status; nothing on standard output, and nothing left.
+#[track_caller]
+fn expect(test: &TestHost, output: &Output, status: i32, error: &str, hint: &str) {
+    let mut lines = output.err.lines().filter(|line| !line.starts_with("conex: no network"));
+    assert_eq!(lines.next().unwrap_or_default(), format!("error: {error}"));
+    assert_eq!(lines.next().unwrap_or_default(), if hint.is_empty() { String::new() } else { format!("hint: {hint}") });
+    assert_eq!((lines.next(), output.status, output.out.as_str()), (None, status, ""));
+    assert!(is_clean(test), "{output:?}");
+}
+
+fn words(test: &TestHost) {
+    image(test);
+    let runs = |flags: &[&str]| conex(test, &[&["run", "--rm"], flags, &["box", "busybox", "true"]].concat());
+    let sizes = "a number and b, k, m or g: 64m";
+    let names = "a name has two characters or more: a letter or digit, then letters, digits, _ . -";
+    let table: [(&[&str], i32, &str, &str); 19] = [
+        (&["--no-such-flag"], 125, "there is no flag --no-such-flag", "conex run --help"),
+        (&["--hostnam", "x"], 125, "there is no flag --hostnam", "did you mean --hostname?"),
+        (&["--rm=maybe"], 125, "invalid value 'maybe' for '--rm[=<BOOL>]'", "conex run --help"),
+        (&["--name", "a/b"], 125, "\"a/b\" can't be a name", names),
+        (&["--name", "a"], 125, "\"a\" can't be a name", names),
+        (
+            &["-u", "-1"],
+            125,
+            "namespaces: read user \"-1\": \"-1\" can't be a name",
+            "USER, UID, USER:GROUP or UID:GID",
+        ),
+        (&["-w", "rel"], 125, "namespaces: use rel as the working directory: it does not begin with /", ""),
+        (&["--shm-size", "-1"], 125, "\"-1\" is no size", sizes),
+        (
+            &["--network", "bridge"],
+            125,
+            "there is no network bridge yet",
+            "--network none and --network host work today; bridges come with chapter 6",
+        ),
+        (
+            &["--cap-add", "NONE"],
+            125,
+            "there is no capability \"NONE\"",
+            "names are those of capabilities(7), with or without CAP_, or ALL",
+        ),
+        (
+            &["--ulimit", "nofile"],
+            125,
+            "\"nofile\" is no limit: it has no =",
+            "NAME=SOFT[:HARD], -1 for no limit: nofile=1024:2048",
+        ),
+        (
+            &["--sysctl", "kernel.core_pattern=|/x"],
+            125,
+            "sysctl \"kernel.core_pattern\" can't be set: it belongs to the whole machine, not to a container",
+            "",
+        ),
+        (&["--tmpfs", "/"], 125, "a tmpfs needs an absolute path that is not /, not \"/\"", ""),
+        (
+            &["--detach-keys", "ab"],
+            125,
+            "\"ab\" are no detach keys",
+            "keys are single characters, or ctrl- and one of a-z @ [ \\ ] ^ _, with commas between them",
+        ),
+        (&["--pid", "container:nobody"], 125, "there is no container nobody", "conex ps -a lists all"),
+        (&["-h", "a b"], 125, "\"a b\" can't be a host name", ""),
+        (&["-e", "=x"], 125, "a variable of --env has no name", "--env KEY=value"),
+        (&["--env-file", "/no/such"], 125, "read /no/such: ENOENT (No such file or directory)", ""),
+        (
+            &["-it"],
+            1,
+            "standard input is no terminal, and -t with -i needs one",
+            "leave -t out, or start it from a terminal",
+        ),
+    ];
+    for (flags, status, error, hint) in table {
+        expect(test, &runs(flags), status, error, hint);
+    }
+    let hint = "conex run -it starter, or conex run --rootfs DIR COMMAND";
+    expect(test, &conex(test, &["run"]), 1, "an image is missing", hint);
+    expect(
+        test,
+        &conex(test, &["run", "--rootfs", "/no", "true"]),
+        125,
+        "namespaces: use /no as the root: there is no such directory",
+        "",
+    );
+    expect(test, &conex(test, &["nonsense"]), 1, "there is no command nonsense", "conex nonsense --help");
+    expect(test, &conex(test, &["rm"]), 1, "an argument is missing", "conex rm --help");
+    expect(test, &conex(test, &["build", "."]), 1, "build does not work yet", "builds come with chapter 7");
+    let hint = "limits come with chapter 2";
+    expect(test, &runs(&["--memory", "1g"]), 125, "--memory does not work yet", hint);
+    expect(test, &runs(&["-m1g"]), 125, "-m does not work yet", hint);
+}
+
+fn images(test: &TestHost) {
+    image(test);
+    let of = |name: &str| conex(test, &["run", "--rm", name, "true"]);
+    expect(test, &of("starer"), 125, "there is no image starer", "did you mean starter?");
+    let hint = "there are box, starter; conex image from-host makes more";
+    expect(test, &of("debian"), 125, "there is no image debian", hint);
+    let hint = "registries come with chapter 4; conex image ls lists what is here";
+    expect(
+        test,
+        &of("docker.io/library/debian"),
+        125,
+        "\"docker.io/library/debian\" can't be the name of an image here",
+        hint,
+    );
+    let missing = conex(test, &["image", "from-host", "x", "no-such-program"]);
+    expect(test, &missing, 125, "this machine has no program \"no-such-program\"", "give its path");
+}
+
+fn much(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let root = rootfs.to_str().expect("text");
+    let mut arguments = vec!["run", "--rm", "--network", "none", "--rootfs", root, "sh", "-c", "echo $#", "name"];
+    arguments.extend(["argument"; 10_000]);
+    assert_eq!(conex(test, &arguments).success(), "10000\n");
+    let file = test.directory("files").join("env");
+    fs::write(&file, format!("BIG={}", "x".repeat(1 << 20))).expect("a file");
+    let output = run(test, &rootfs, &["--env-file", file.to_str().expect("text")], "true");
+    let error = "an argument or a variable has 1048580 bytes";
+    expect(test, &output, 125, error, "the kernel takes 131071 at most");
+    fs::write(&file, format!("BIG={}", "x".repeat(131_000))).expect("a file");
+    let output = run(test, &rootfs, &["--env-file", file.to_str().expect("text")], "echo ${#BIG}");
+    assert_eq!(output.success(), "131000\n");
+}
+
+/// Method: the help of the docker that is installed; whatever it names, ours must not call unknown.
+fn docker(test: &TestHost) {
+    let help = |words: &[&str]| test.run(Command::new("docker").args(words).env("HOME", "/nowhere")).success();
+    let run_help = help(&["run", "--help"]);
+    let flags = flags(&run_help);
+    assert!(flags.len() > 100 && flags.contains("--cpus") && flags.contains("-v"), "{flags:?}");
+    let unknown: Vec<&String> = flags
+        .iter()
+        .filter(|flag| {
+            // A short switch takes no value: then the x is an image that is not there.
+            let long = format!("{flag}=x");
+            let words: &[&str] = if flag.starts_with("--") { &[&long] } else { &[flag, "x"] };
+            let output = conex(test, &[&["run"], words, &["--dry-run", "starer"]].concat());
+            output.err.contains("there is no flag") || output.status == 0 && *flag != "--help"
+        })
+        .collect();
+    assert!(unknown.is_empty(), "neither work nor are refused: {unknown:?}");
+    let unknown: Vec<String> = verbs(&help(&["--help"]))
+        .into_iter()
+        .filter(|verb| conex(test, &[verb, "--help"]).err.contains("there is no command"))
+        .collect();
+    assert!(unknown.is_empty(), "neither work nor are refused: {unknown:?}");
+}
+
+/// Long and short flags, as the lines of a help begin with them.
+fn flags(help: &str) -> BTreeSet<String> {
+    let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    let words =
+        lines.flat_map(|line| line.split([' ', ',']).take_while(|word| word.is_empty() || word.starts_with('-')));
+    words.filter(|word| word.contains(char::is_alphabetic)).map(str::to_owned).collect()
+}
+
+/// The first words of the indented lines below headings that end with «Commands:».
+fn verbs(help: &str) -> BTreeSet<String> {
+    let mut inside = false;
+    let mut verbs = BTreeSet::new();
+    for line in help.lines() {
+        if !line.starts_with(' ') && !line.is_empty() {
+            inside = line.ends_with("Commands:");
+        } else if let Some(verb) = line.split_whitespace().next().filter(|_| inside) {
+            verbs.insert(verb.trim_end_matches('*').to_owned());
+        }
+    }
+    assert!(verbs.contains("run") && verbs.contains("pull"), "{verbs:?}");
+    verbs
+}
+
+fn completion(test: &TestHost) {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(conex(test, &["completion", shell]).success().contains("cidfile"), "{shell}");
+    }
+}

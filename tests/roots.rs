@@ -1,0 +1,138 @@
+//! State roots that are hostile or broken: read-only, full, somebody else's; and records that can't be read.
+
+#![forbid(unsafe_code)]
+
+mod rig;
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use rig::{conex, entries, image, is_clean, roots};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
+use testkit::{Case, Output, TestHost};
+
+fn main() -> ExitCode {
+    testkit::run(
+        &[
+            Case::root("a_read_only_root_is_told", read_only),
+            Case::root("a_full_root_is_told_and_the_next_run_works", full),
+            Case::root("the_root_of_somebody_else_is_refused", somebody_else_s),
+            Case::root("an_open_root_is_refused", open),
+            Case::root("a_broken_record_is_told_and_can_be_removed", broken),
+            Case::root("a_record_left_by_a_reboot_has_ended", rebooted),
+        ],
+        rig::PROGRAMS,
+    )
+}
+
+fn run(test: &TestHost) -> Output {
+    conex(test, &["run", "--rm", "--network", "none", "box", "busybox", "true"])
+}
+
+fn read_only(test: &TestHost) {
+    let (root, _) = roots(test);
+    fs::create_dir(&root).expect("a directory");
+    mount("tmpfs", &root, "tmpfs", MountFlags::empty(), Some(c"mode=700")).expect("mounted");
+    mount_remount(&root, MountFlags::RDONLY, "").expect("read-only");
+    let output = run(test);
+    let expected = format!(
+        "error: make {}: EROFS (Read-only file system)\nhint: choose another place: --root DIR --run-root DIR\n",
+        root.join("containers").display()
+    );
+    assert_eq!((output.status, output.err), (125, expected));
+    unmount(&root, UnmountFlags::empty()).expect("unmounted");
+}
+
+/// Method: a file system of six megabytes, filled to the last byte at every stage of what a container needs.
+fn full(test: &TestHost) {
+    let (root, _) = roots(test);
+    fs::create_dir(&root).expect("a directory");
+    mount("tmpfs", &root, "tmpfs", MountFlags::empty(), Some(c"mode=700,size=6m")).expect("mounted");
+    image(test);
+    assert_eq!(run(test).status, 0);
+    let filler = root.join("filler");
+    for keep_bytes in [0, 4096, 8192, 12288, 16384, 32768] {
+        let statfs = rustix::fs::statvfs(&root).expect("a file system");
+        let free = usize::try_from(statfs.f_bavail * statfs.f_frsize).expect("small");
+        fs::write(&filler, vec![1; free.saturating_sub(keep_bytes)]).expect("room");
+        let output = run(test);
+        assert!([0, 125].contains(&output.status), "with {keep_bytes} bytes: {output:?}");
+        assert!(output.status == 0 || output.err.contains("ENOSPC"), "with {keep_bytes} bytes: {output:?}");
+        fs::remove_file(&filler).expect("a file");
+        assert_eq!(run(test).status, 0, "with room again");
+        assert!(is_clean(test), "with {keep_bytes} bytes");
+    }
+    unmount(&root, UnmountFlags::empty()).expect("unmounted");
+}
+
+fn somebody_else_s(test: &TestHost) {
+    let (root, _) = roots(test);
+    fs::create_dir(&root).expect("a directory");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).expect("a mode");
+    chown(&root, Some(1234), Some(1234)).expect("an owner");
+    let output = run(test);
+    assert!(output.err.contains("belongs to user 1234, not to us"), "{}", output.err);
+    assert_eq!((output.status, entries(&root)), (125, vec![]));
+}
+
+fn open(test: &TestHost) {
+    let (root, _) = roots(test);
+    fs::create_dir(&root).expect("a directory");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let output = run(test);
+    assert!(output.err.contains("is open to other users (mode 755)\nhint: chmod 0700 "), "{}", output.err);
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).expect("a mode");
+    image(test);
+    // Other users can't look inside, whatever an image brings.
+    let look = format!("ls {}", root.display());
+    let mut other = Command::new("setpriv");
+    other.args(["--reuid", "4242", "--regid", "4242", "--clear-groups", "sh", "-c", &look]);
+    let seen = test.run(&mut other);
+    assert!(seen.status != 0 && seen.out.is_empty(), "{seen:?}");
+}
+
+fn container(test: &TestHost) -> std::path::PathBuf {
+    let (root, _) = roots(test);
+    entries(&root.join("containers")).pop().expect("a container")
+}
+
+fn keep(test: &TestHost, name: &str) {
+    conex(test, &["run", "--name", name, "--network", "none", "box", "busybox", "true"]).success();
+}
+
+fn broken(test: &TestHost) {
+    image(test);
+    for file in ["container.json", "state.json"] {
+        for content in [&b""[..], b"{", b"{\"id\": 5}", b"\xff\xfe", b"null"] {
+            keep(test, "bad");
+            write(&container(test).join(file), content);
+            keep(test, "good");
+            let table = conex(test, &["ps", "-a"]).success();
+            let bad = table.lines().find(|line| line.ends_with("bad")).unwrap_or_default();
+            assert!(bad.contains("Broken"), "{table}");
+            assert!(table.lines().any(|line| line.contains("Exited (0)") && line.ends_with("good")), "{table}");
+            assert_eq!(conex(test, &["rm", "bad", "good"]).success(), "bad\ngood\n");
+            assert!(is_clean(test));
+        }
+    }
+}
+
+fn write(path: &Path, content: &[u8]) {
+    assert!(path.exists(), "{}", path.display());
+    fs::write(path, content).expect("a file");
+}
+
+/// Method: what was in the run root is gone, as after a reboot.
+fn rebooted(test: &TestHost) {
+    image(test);
+    keep(test, "old");
+    fs::remove_file(container(test).join("state.json")).expect("the facts");
+    let table = conex(test, &["ps", "-a"]).success();
+    assert!(table.lines().any(|line| line.contains("Exited (255)") && line.ends_with("old")), "{table}");
+    conex(test, &["rm", "old"]).success();
+    assert!(is_clean(test));
+}
