@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     testkit::run(
         &[
             Case::root("bad_flags_and_words_are_refused_in_a_sentence", words),
+            Case::root("bad_commands_are_refused_in_a_sentence", commands),
             Case::root("an_image_that_is_not_here_is_told_with_what_is", images),
             Case::root("what_is_too_much_is_told_and_what_is_not_runs", much),
             Case::root("every_flag_and_verb_of_docker_works_or_is_refused_by_name", docker).with(&["docker"]),
@@ -100,6 +101,11 @@ fn words(test: &TestHost) {
     for (flags, status, error, hint) in table {
         expect(test, &runs(flags), status, error, hint);
     }
+}
+
+fn commands(test: &TestHost) {
+    image(test);
+    let runs = |flags: &[&str]| conex(test, &[&["run", "--rm"], flags, &["box", "busybox", "true"]].concat());
     let hint = "conex run -it starter, or conex run --rootfs DIR COMMAND";
     expect(test, &conex(test, &["run"]), 1, "an image is missing", hint);
     expect(
