@@ -84,6 +84,9 @@ fn resolve(user: &User, passwd: &str, group: &str) -> Result<Identity> {
             supplementary.push(gid);
         }
     }
+    // The primary group too: a process that changes its group must not lose what this one denies (CVE-2022-36109).
+    supplementary.retain(|other| *other != gid);
+    supplementary.insert(0, gid);
     for id in [uid, gid].iter().chain(&supplementary) {
         check_id(*id)?;
     }
@@ -141,18 +144,18 @@ mod tests {
 
     #[test]
     fn a_name_brings_its_ids_groups_and_home() {
-        let expected = Identity { uid: 33, gid: 33, groups: vec![4, 9], home: "/srv".into() };
+        let expected = Identity { uid: 33, gid: 33, groups: vec![33, 4, 9], home: "/srv".into() };
         assert_eq!(identity("web").expect("known"), expected);
     }
 
     #[test]
     fn digits_are_an_id_even_where_a_user_has_that_name() {
-        assert_eq!(identity("0").expect("root"), Identity { uid: 0, gid: 0, groups: vec![4], home: "/root".into() });
+        assert_eq!(identity("0").expect("root"), Identity { uid: 0, gid: 0, groups: vec![0, 4], home: "/root".into() });
     }
 
     #[test]
     fn an_unknown_id_is_taken_and_an_unknown_name_refused() {
-        assert_eq!(identity("7").expect("a number"), Identity { uid: 7, gid: 0, groups: vec![], home: "/".into() });
+        assert_eq!(identity("7").expect("a number"), Identity { uid: 7, gid: 0, groups: vec![0], home: "/".into() });
         assert_eq!(
             identity("nobody").expect_err("unknown").to_string(),
             "namespaces: look up user nobody: the container's /etc/passwd does not have it"
@@ -173,14 +176,14 @@ mod tests {
     fn more_groups_come_on_top() {
         let user = User::parse("web").and_then(|user| user.with_group("7")).and_then(|user| user.with_group("logs"));
         let identity = resolve(&user.expect("a user"), PASSWD, GROUP).expect("known");
-        assert_eq!(identity.groups, [4, 9, 7]);
+        assert_eq!(identity.groups, [33, 4, 9, 7]);
         let unknown = User::ROOT.with_group("nobody").expect("a name");
         assert!(resolve(&unknown, PASSWD, GROUP).is_err());
     }
 
     #[test]
     fn a_group_that_was_asked_for_is_the_only_one() {
-        let expected = Identity { uid: 33, gid: 4, groups: vec![], home: "/srv".into() };
+        let expected = Identity { uid: 33, gid: 4, groups: vec![4], home: "/srv".into() };
         assert_eq!(identity("web:logs").expect("known"), expected);
     }
 }

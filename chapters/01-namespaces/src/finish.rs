@@ -80,7 +80,7 @@ fn identify(kernel: &Kernel, plan: &Plan) -> Result<Identity> {
         Who::Name(_) => 0,
     };
     let (uid, gid) = (id(&plan.user.user), plan.user.group.as_ref().map_or(0, id));
-    Ok(Identity { uid, gid, groups: Vec::new(), home: "/".into() })
+    Ok(Identity { uid, gid, groups: vec![gid], home: "/".into() })
 }
 
 fn drop_privileges(kernel: &Kernel, plan: &Plan, identity: &Identity) -> Result<()> {

@@ -121,11 +121,11 @@ fn users(test: &TestHost) {
         let four = |id: u32| format!("{id} {id} {id} {id}");
         format!("Uid: {}\nGid: {}\nGroups: {groups}\n{home}\n", four(uid), four(gid))
     };
-    assert_eq!(of("0"), told(0, 0, "4 ", "/root"));
-    assert_eq!(of("web"), told(33, 33, "4 9 ", "/srv"));
-    assert_eq!(of("web:logs"), told(33, 4, "", "/srv"));
-    assert_eq!(of("1234"), told(1234, 0, "", "/"));
-    assert_eq!(of("1234:5"), told(1234, 5, "", "/"));
+    assert_eq!(of("0"), told(0, 0, "0 4 ", "/root"));
+    assert_eq!(of("web"), told(33, 33, "4 9 33 ", "/srv"));
+    assert_eq!(of("web:logs"), told(33, 4, "4 ", "/srv"));
+    assert_eq!(of("1234"), told(1234, 0, "0 ", "/"));
+    assert_eq!(of("1234:5"), told(1234, 5, "5 ", "/"));
     let output = test.ch01(&["-u", "70000"], &rootfs, "true");
     assert_eq!(output.status, 125);
     assert!(output.err.contains("the container's id map does not have them"), "{}", output.err);
@@ -235,7 +235,7 @@ fn exec(test: &TestHost) {
     assert!(dry.err.contains("setns to user,mount,pid") && dry.status == 0, "{}", dry.err);
     if rustix::process::geteuid().is_root() {
         let web = described(&run(&["-u", "web"], &["sh", "-c", SELF]).success());
-        assert_eq!((web["Groups"].as_str(), web["CapEff"].as_str()), ("4 9", "0000000000000000"));
+        assert_eq!((web["Groups"].as_str(), web["CapEff"].as_str()), ("4 9 33", "0000000000000000"));
     }
     let ours = Command::new(test.program("ch01")).args(["exec", &std::process::id().to_string(), "true"]).output();
     let ours = String::from_utf8_lossy(&ours.expect("it runs").stderr).into_owned();

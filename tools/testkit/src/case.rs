@@ -19,6 +19,8 @@ pub struct Case {
     pub needs: Needs,
     /// Programs that it starts beyond busybox.
     pub programs: &'static [&'static str],
+    /// A variable of the environment that must be set, and the command that sets it.
+    pub variable: Option<(&'static str, &'static str)>,
     /// The test; a panic is a failure.
     pub run: fn(&TestHost),
 }
@@ -26,12 +28,12 @@ pub struct Case {
 impl Case {
     /// A case that runs as root.
     pub const fn root(name: &'static str, run: fn(&TestHost)) -> Self {
-        Self { name, needs: Needs::Root, programs: &[], run }
+        Self { name, needs: Needs::Root, programs: &[], variable: None, run }
     }
 
     /// A case that runs as an ordinary user.
     pub const fn user(name: &'static str, run: fn(&TestHost)) -> Self {
-        Self { name, needs: Needs::User, programs: &[], run }
+        Self { name, needs: Needs::User, programs: &[], variable: None, run }
     }
 
     /// The same case, skipped where one of these programs is missing.
@@ -40,10 +42,21 @@ impl Case {
         Self { programs, ..self }
     }
 
+    /// The same case, skipped where a variable of the environment is not set, as `command` sets it.
+    #[must_use]
+    pub const fn within(self, variable: &'static str, command: &'static str) -> Self {
+        Self { variable: Some((variable, command)), ..self }
+    }
+
     /// Why the case can't run here.
     pub(crate) fn obstacle(&self) -> Option<String> {
         if self.needs == Needs::Root && !rustix::process::geteuid().is_root() {
             return Some("needs root".into());
+        }
+        if let Some((variable, command)) = self.variable
+            && std::env::var_os(variable).is_none()
+        {
+            return Some(format!("runs within {command}"));
         }
         let missing = ["busybox"].iter().chain(self.programs).find(|program| find(program).is_none());
         missing.map(|program| format!("needs the program {program}"))

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod case;
+mod describe;
 mod fingerprint;
 mod host;
 mod rootfs;
@@ -15,6 +16,7 @@ mod stages;
 mod wait;
 
 pub use case::{Case, Needs};
+pub use describe::{DESCRIBE, facts};
 pub use fingerprint::Fingerprint;
 pub use host::{Output, TestHost};
 pub use runner::{run, say};
