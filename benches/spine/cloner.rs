@@ -14,7 +14,7 @@ use conex::{
     namespaces::{ContainerId, Directory, Exit, Facts, Host, Part, Plan, Process, spawn},
 };
 
-use crate::{Contender, raw::Raw};
+use crate::{arena::Contender, raw::Raw};
 
 /// What a container has in its environment beyond HOME.
 pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

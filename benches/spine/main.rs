@@ -2,26 +2,24 @@
 //! the same kernel calls, and `ch01 run` beside `unshare`, `bwrap` and `crun run` of the same directory.
 //!
 //! `cargo bench --bench spine`, as root. Criterion has threads, and only a single-threaded process may clone: the
-//! program starts itself again as a cloner (see `cloner`), inside a host of its own (see `place`).
+//! program starts itself again as a cloner (see `cloner`), inside a host of its own (see `arena`).
 
 #![forbid(unsafe_code)]
 
+#[path = "../arena/mod.rs"]
+mod arena;
 mod cloner;
 mod peers;
-mod place;
 mod raw;
 mod same;
-mod table;
 
-use std::{env, io, path::Path, process::ExitCode, time::Duration};
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
 
-use criterion::Criterion;
-
-/// One thing to measure: does its work so many times and says how long that took.
-struct Contender {
-    name: &'static str,
-    time: Box<dyn FnMut(u64) -> Duration>,
-}
+use arena::place;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
@@ -31,24 +29,32 @@ fn main() -> ExitCode {
             place::say("spine: needs root: skipped");
             return ExitCode::SUCCESS;
         }
-        _ if !place::is_inside() => return place::enter(&arguments[1..]).expect("a host of its own can be made"),
-        _ => place::furnish().and_then(|rootfs| measure(&rootfs, arguments.iter().any(|word| word == "--bench"))),
+        _ if !place::is_inside() => {
+            let entered = build_ch01().and_then(|ch01| place::enter(&arguments[1..], &ch01));
+            return entered.expect("a host of its own can be made");
+        }
+        _ => place::furnish()
+            .and_then(|()| place::rootfs())
+            .and_then(|rootfs| measure(&rootfs, arguments.iter().any(|word| word == "--bench"))),
     }
     .expect("the benchmark can be run");
     ExitCode::SUCCESS
 }
 
-/// Criterion's figures, for comparison with earlier runs; then ours, for comparison with each other.
+/// Built here, in case it is not up to date: a benchmark of the root package does not depend on a member's program.
+fn build_ch01() -> io::Result<PathBuf> {
+    let program = env::current_exe()?;
+    // TARGET/release/deps/spine-HASH.
+    let release = program.ancestors().nth(2).ok_or_else(|| io::Error::other("this program lies in no target"))?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--release", "--package", "conex-namespaces", "--bin", "ch01", "--target-dir"]);
+    let status = cargo.arg(release.parent().unwrap_or(release)).status()?;
+    if status.success() { Ok(release.join("ch01")) } else { Err(io::Error::other("ch01 can't be built")) }
+}
+
 fn measure(rootfs: &Path, is_bench: bool) -> io::Result<()> {
     same::expect(rootfs)?;
     let mut contenders = vec![cloner::contender("spine", rootfs)?, cloner::contender("raw", rootfs)?];
     contenders.extend(peers::contenders(rootfs)?);
-    let mut criterion = Criterion::default().configure_from_args();
-    let mut group = criterion.benchmark_group("spine");
-    for Contender { name, time } in &mut contenders {
-        group.bench_function(*name, |bencher| bencher.iter_custom(&mut *time));
-    }
-    group.finish();
-    criterion.final_summary();
-    if is_bench { table::print(&mut contenders) } else { Ok(()) }
+    arena::measure("spine", &mut contenders, ["raw", "ch01 run"], is_bench)
 }

@@ -18,8 +18,8 @@ use rustix::{
 /// Everything below this directory is ours: a fresh tmpfs.
 pub(crate) const PLACE: &str = "/mnt";
 
-/// Tells the program that it was started by itself; its value is where ch01 lies.
-const INSIDE: &str = "CONEX_BENCH_CH01";
+/// Tells the program that it was started by itself; its value is the program under test.
+const INSIDE: &str = "CONEX_BENCH_PROGRAM";
 
 const DIRECTORIES: [&str; 7] = ["bin", "dev", "etc", "proc", "root", "sys", "tmp"];
 const APPLETS: [&str; 10] = ["cat", "echo", "env", "grep", "pwd", "readlink", "sh", "sort", "stat", "true"];
@@ -29,34 +29,22 @@ pub(crate) fn is_inside() -> bool {
     env::var_os(INSIDE).is_some()
 }
 
-/// The built ch01.
-pub(crate) fn ch01() -> PathBuf {
+/// The program under test.
+pub(crate) fn program() -> PathBuf {
     env::var_os(INSIDE).map(PathBuf::from).unwrap_or_default()
 }
 
-/// Starts this program again, as pid 1 of a host of its own.
-pub(crate) fn enter(arguments: &[String]) -> io::Result<ExitCode> {
-    let ch01 = build_ch01()?;
+/// Starts this program again, as pid 1 of a host of its own, to measure `program`.
+pub(crate) fn enter(arguments: &[String], program: &Path) -> io::Result<ExitCode> {
     let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET;
     flags |= CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWCGROUP;
     unshare(flags)?;
-    let status = Command::new(env::current_exe()?).args(arguments).env(INSIDE, ch01).status()?;
+    let status = Command::new(env::current_exe()?).args(arguments).env(INSIDE, program).status()?;
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255)))
 }
 
-/// Built here, in case it is not up to date: a benchmark of the root package does not depend on a member's program.
-fn build_ch01() -> io::Result<PathBuf> {
-    let program = env::current_exe()?;
-    // TARGET/release/deps/spine-HASH.
-    let release = program.ancestors().nth(2).ok_or_else(|| io::Error::other("this program lies in no target"))?;
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--release", "--package", "conex-namespaces", "--bin", "ch01", "--target-dir"]);
-    let status = cargo.arg(release.parent().unwrap_or(release)).status()?;
-    if status.success() { Ok(release.join("ch01")) } else { Err(io::Error::other("ch01 can't be built")) }
-}
-
-/// Mounts what the host needs; gives the root file system.
-pub(crate) fn furnish() -> io::Result<PathBuf> {
+/// Mounts what the host needs.
+pub(crate) fn furnish() -> io::Result<()> {
     // If the process outside is interrupted, so is this one, and with it the whole host.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
@@ -65,6 +53,11 @@ pub(crate) fn furnish() -> io::Result<PathBuf> {
     mount("tmpfs", PLACE, "tmpfs", MountFlags::empty(), Some(c"mode=755"))?;
     // crun refuses hybrid hosts whose v2 tree has a controller, in use or not; where there is no such tree, no matter.
     let _ = unmount("/sys/fs/cgroup/unified", UnmountFlags::DETACH);
+    Ok(())
+}
+
+/// A small root file system.
+pub(crate) fn rootfs() -> io::Result<PathBuf> {
     let rootfs = Path::new(PLACE).join("rootfs");
     for directory in DIRECTORIES {
         fs::create_dir_all(rootfs.join(directory))?;
