@@ -10,6 +10,7 @@ use crate::{
     files,
     namespaces::ContainerId,
     paths::Paths,
+    state::now_unix_ms,
 };
 
 /// One container, as it was asked for.
@@ -151,7 +152,52 @@ pub struct Ulimit {
     pub hard: Option<u64>,
 }
 
+/// Where programs are looked for unless an image or a user says otherwise.
+pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Docker's size of /dev/shm.
+pub(crate) const SHM_BYTES: u64 = 64 << 20;
+
 impl Choices {
+    /// A new container of this root that runs this command, with nothing else asked for: its own namespaces, no network.
+    pub fn of_root(rootfs: PathBuf, arguments: Vec<String>) -> Result<Self> {
+        let id = ContainerId::random()?;
+        let hostname = id.short().to_owned();
+        Ok(Self {
+            name: String::new(),
+            created_unix_ms: now_unix_ms(),
+            image: None,
+            rootfs,
+            read_only: false,
+            arguments,
+            environment: vec![PATH.to_owned(), format!("HOSTNAME={hostname}")],
+            directory: "/".into(),
+            user: "0".to_owned(),
+            groups: Vec::new(),
+            terminal: false,
+            stdin: false,
+            init: false,
+            hostname: Some(hostname),
+            domainname: None,
+            network: Network::None,
+            pid: Shared::Private,
+            ipc: Shared::Private,
+            host_uts: false,
+            tmpfs: Vec::new(),
+            shm_bytes: SHM_BYTES,
+            cap_add: Vec::new(),
+            cap_drop: Vec::new(),
+            privileged: false,
+            no_new_privileges: false,
+            ulimits: Vec::new(),
+            sysctls: BTreeMap::new(),
+            stop_signal: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            remove: false,
+            id: id.as_str().to_owned(),
+        })
+    }
+
     /// Its id, proved.
     pub fn id(&self) -> Result<ContainerId> {
         Ok(ContainerId::parse(&self.id)?)

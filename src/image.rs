@@ -11,6 +11,7 @@ use std::{fs, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    choices::Choices,
     engine::Engine,
     failure::{Failure, Result},
     files,
@@ -48,6 +49,20 @@ pub(crate) struct Made {
     pub(crate) files: usize,
     /// Their sizes together.
     pub(crate) bytes: u64,
+}
+
+impl Choices {
+    /// A new container of this image, with nothing asked for but, perhaps, another command than the image's.
+    pub fn of_image(engine: &Engine, image: &str, arguments: Vec<String>) -> Result<Self> {
+        let Found { root, config } = find(engine, image)?;
+        let command = if arguments.is_empty() { config.command } else { arguments };
+        let mut choices = Self::of_root(root, [config.entrypoint, command].concat())?;
+        choices.image = Some(image.to_owned());
+        choices.environment.extend(config.environment);
+        choices.directory = config.directory.unwrap_or(choices.directory);
+        choices.user = config.user.unwrap_or(choices.user);
+        Ok(choices)
+    }
 }
 
 /// The image that needs no network: made when it is first asked for.

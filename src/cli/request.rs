@@ -4,14 +4,9 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{env_file, run_flags::RunFlags};
 use crate::{
-    Choices, Engine, Failure, Network, Result, Shared, Tmpfs, Ulimit, image::Config, namespaces::ContainerId,
-    state::now_unix_ms,
+    Choices, Engine, Failure, Network, Result, Shared, Tmpfs, Ulimit, choices::PATH, image::Config,
+    namespaces::ContainerId,
 };
-
-/// Where programs are looked for unless an image or a user says otherwise.
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Docker's size of /dev/shm.
-const SHM_BYTES: u64 = 64 << 20;
 
 /// The root of a container: an image's, or a directory.
 pub(super) struct Root<'a> {
@@ -22,22 +17,20 @@ pub(super) struct Root<'a> {
 
 /// The choices that `flags` and the words after the image make.
 pub(super) fn choices(flags: &RunFlags, root: Root<'_>, words: &[String], engine: &Engine) -> Result<Choices> {
-    let id = ContainerId::random()?;
+    let plain = Choices::of_root(root.path.to_owned(), Vec::new())?;
+    let id = plain.id()?;
     let switches = &flags.switches;
     let network = network(flags.network.as_deref())?;
     let host_uts = host_uts(flags)?;
     let hostname = hostname(flags, network, host_uts, &id)?;
     let config = root.config;
     Ok(Choices {
-        name: String::new(),
-        created_unix_ms: now_unix_ms(),
         image: root.image.map(str::to_owned),
-        rootfs: root.path.to_owned(),
         read_only: switches.read_only,
         arguments: arguments(flags, &config, words)?,
         environment: environment(flags, &config, hostname.as_deref())?,
-        directory: flags.workdir.clone().or(config.directory).unwrap_or_else(|| "/".into()),
-        user: flags.user.clone().or(config.user).unwrap_or_else(|| "0".to_owned()),
+        directory: flags.workdir.clone().or(config.directory).unwrap_or(plain.directory),
+        user: flags.user.clone().or(config.user).unwrap_or(plain.user),
         groups: flags.group_add.clone(),
         terminal: switches.tty,
         stdin: switches.interactive,
@@ -49,7 +42,7 @@ pub(super) fn choices(flags: &RunFlags, root: Root<'_>, words: &[String], engine
         ipc: shared(flags.ipc.as_deref(), "ipc", engine)?,
         host_uts,
         tmpfs: flags.tmpfs.iter().map(|text| tmpfs(text)).collect::<Result<_>>()?,
-        shm_bytes: flags.shm_size.as_deref().map_or(Ok(SHM_BYTES), bytes)?,
+        shm_bytes: flags.shm_size.as_deref().map_or(Ok(plain.shm_bytes), bytes)?,
         cap_add: flags.cap_add.clone(),
         cap_drop: flags.cap_drop.clone(),
         privileged: switches.privileged,
@@ -60,7 +53,7 @@ pub(super) fn choices(flags: &RunFlags, root: Root<'_>, words: &[String], engine
         labels: labels(flags)?,
         annotations: pairs(&flags.annotation, "annotation")?,
         remove: switches.rm,
-        id: id.as_str().to_owned(),
+        ..plain
     })
 }
 
