@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod case;
+pub mod console;
 mod describe;
 mod fingerprint;
 mod host;

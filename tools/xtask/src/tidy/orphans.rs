@@ -40,13 +40,25 @@ fn follow(items: &[syn::Item], modules: &str, own: &str, waiting: &mut Vec<(Stri
         if let Some((_, items)) = &module.content {
             follow(items, &inner, own, waiting);
         } else if let Some(path) = named(module) {
-            let path = format!("{own}{path}");
+            let path = joined(own, &path);
             waiting.push((directory(&path), path));
         } else {
             waiting.push((inner.clone(), format!("{modules}{}.rs", module.ident)));
             waiting.push((inner.clone(), format!("{inner}mod.rs")));
         }
     }
+}
+
+/// A path as seen from a directory, which ends with a slash; each `..` takes one name away.
+fn joined(directory: &str, path: &str) -> String {
+    let mut names: Vec<&str> = directory.split_terminator('/').collect();
+    for name in path.split('/') {
+        match name {
+            ".." => _ = names.pop(),
+            name => names.push(name),
+        }
+    }
+    names.join("/")
 }
 
 /// The file of a `#[path = "…"] mod x;`.
@@ -81,6 +93,9 @@ mod tests {
     fn all_ways_to_declare_a_module_are_followed() {
         let files = [
             ("a/src/lib.rs", "mod b; mod c { mod d; } #[path = \"odd.rs\"] mod e;"),
+            ("a/benches/x/main.rs", "#[path = \"../y/mod.rs\"] mod y;"),
+            ("a/benches/y/mod.rs", "mod z;"),
+            ("a/benches/y/z.rs", ""),
             ("a/src/b.rs", "mod f;"),
             ("a/src/b/f/mod.rs", "mod g;"),
             ("a/src/b/f/g.rs", ""),
