@@ -31,11 +31,15 @@ pub(crate) fn attach_root(kernel: &Kernel, plan: &Plan, root: &RootPlan, trees: 
         (None, _) => detached::clone_root(kernel, plan, root)?,
     };
     let tree = tree.ok_or_else(|| Error::refused(root.part, "attach the root", "a device can't be one"))?;
+    let made = match &root.source {
+        Source::New(filesystem) => Some(filesystem),
+        _ => None,
+    };
     // A tree that the child cloned is never mapped, nor is a file system that it made.
     let mapped = trees.root.is_some() && detached::is_mapped(plan, Owners::Mapped);
     kernel.perform(
         root.part,
-        AttachRoot { tree: tree.as_fd(), source: root_path(root), attributes: RootPlan::ATTRIBUTES, mapped },
+        AttachRoot { tree: tree.as_fd(), source: root_path(root), made, attributes: RootPlan::ATTRIBUTES, mapped },
     )?;
     Ok(tree)
 }
@@ -44,7 +48,8 @@ pub(crate) fn attach_root(kernel: &Kernel, plan: &Plan, root: &RootPlan, trees: 
 pub(crate) fn root_path(root: &RootPlan) -> &Path {
     match &root.source {
         Source::Bind { path, .. } | Source::Device { path, .. } => path,
-        Source::New(_) => Path::new("/"),
+        // Where every host has a directory that a script may mount it on.
+        Source::New(_) => Path::new("/mnt"),
     }
 }
 

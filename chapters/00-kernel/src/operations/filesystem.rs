@@ -42,6 +42,19 @@ impl Filesystem {
         Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, self.attributes)?)
     }
 
+    /// The command that mounts it at `target`, a quoted word. An overlay's own directories may have to be made.
+    pub(super) fn mount_words(&self, target: &str) -> String {
+        let own = self.options.iter().filter_map(|option| {
+            let path = option.strip_prefix("upperdir=").or_else(|| option.strip_prefix("workdir="))?;
+            Some(format!(" {}", quoted(path)))
+        });
+        let directories: String = own.collect();
+        let Self { kind, source, .. } = self;
+        let options = self.options_words();
+        let mount = format!("mkdir -p {target}{directories} && mount -t {kind}{options} {} {target}", quoted(source));
+        mount + &self.read_only_words(target)
+    }
+
     /// ` -o` and its words, as mount(8) takes them; without `ro`, which would make the file system itself read-only.
     fn options_words(&self) -> String {
         let attributes = attribute_names(self.attributes - MountAttrFlags::MOUNT_ATTR_RDONLY);
@@ -132,10 +145,6 @@ impl Operation for MountFilesystem<'_> {
 
     fn command(&self) -> Equivalent {
         let target = self.root.said(self.target);
-        let target = quoted(&target.to_string_lossy());
-        let Filesystem { kind, source, .. } = self.filesystem;
-        let options = self.filesystem.options_words();
-        let mount = format!("mkdir -p {target} && mount -t {kind}{options} {} {target}", quoted(source));
-        Equivalent::exact(mount + &self.filesystem.read_only_words(&target))
+        Equivalent::exact(self.filesystem.mount_words(&quoted(&target.to_string_lossy())))
     }
 }

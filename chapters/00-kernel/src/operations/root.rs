@@ -12,7 +12,11 @@ use rustix::{
     process::{fchdir, pivot_root},
 };
 
-use crate::{Equivalent, Operation, Root, operations::attribute_names, quoted};
+use crate::{
+    Equivalent, Operation, Root,
+    operations::{Filesystem, attribute_names},
+    quoted,
+};
 
 /// Makes every mount of this namespace private: nothing mounted here shows on the host, nor the other way round.
 pub struct MakePrivate;
@@ -44,8 +48,10 @@ impl Operation for MakePrivate {
 pub struct AttachRoot<'a> {
     /// The detached root.
     pub tree: BorrowedFd<'a>,
-    /// What it was cloned from, for words.
+    /// What it was cloned from, or where a shell would mount it, for words.
     pub source: &'a Path,
+    /// The file system that it is, if it was not cloned, for words.
+    pub made: Option<&'a Filesystem>,
     /// Attributes that it has, for words.
     pub attributes: MountAttrFlags,
     /// Whether it is seen through an id map, for words.
@@ -54,7 +60,10 @@ pub struct AttachRoot<'a> {
 
 impl fmt::Display for AttachRoot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "attach {} as the new root", self.source.display())
+        match self.made {
+            Some(filesystem) => write!(f, "attach {} as the new root", filesystem.kind),
+            None => write!(f, "attach {} as the new root", self.source.display()),
+        }
     }
 }
 
@@ -71,6 +80,9 @@ impl Operation for AttachRoot<'_> {
 
     fn command(&self) -> Equivalent {
         let source = quoted(&self.source.to_string_lossy());
+        if let Some(filesystem) = self.made {
+            return Equivalent::exact(filesystem.mount_words(&source));
+        }
         // A shell has no descriptors for mounts: it binds the directory onto itself and goes by path.
         let options = attribute_names(self.attributes).join(",");
         let command = format!("mount --rbind {source} {source} && mount -o remount,bind,{options} {source}");
