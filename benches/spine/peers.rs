@@ -10,6 +10,7 @@ pub(crate) fn contenders(rootfs: &Path) -> io::Result<Vec<Contender>> {
     let all = [
         arena::command("ch01 run", "", ch01(rootfs)),
         arena::command("unshare", "unshare", unshare(rootfs)),
+        arena::command("script", "unshare", script(rootfs)?),
         arena::command("bwrap", "bwrap", bwrap(rootfs)),
         // The same namespaces, id map, mounts, masks and capabilities.
         arena::command("crun run", "crun", arena::crun(&config)?),
@@ -26,7 +27,21 @@ fn ch01(rootfs: &Path) -> Numbered {
     })
 }
 
-/// Without masks, devices, a pivot and an id map of a range; the namespaces are the same.
+/// The same container by unshare(1) and mount(8): the script that `--explain=sh` prints. Its id map does not shift, since
+/// a shell can't see a root through one that does.
+fn script(rootfs: &Path) -> io::Result<Numbered> {
+    let mut ch01 = Command::new(place::program());
+    ch01.args(["run", "--dry-run", "--explain=sh", "--map", "0:0:65536"]).arg(rootfs).arg("true");
+    let script = Path::new(place::PLACE).join("script");
+    std::fs::write(&script, ch01.output()?.stderr)?;
+    Ok(Box::new(move |_| {
+        let mut command = Command::new("sh");
+        command.arg(&script);
+        command
+    }))
+}
+
+/// Without /dev, /sys, masks, a pivot and an id map of a range; the namespaces are the same.
 fn unshare(rootfs: &Path) -> Numbered {
     let rootfs = rootfs.to_owned();
     Box::new(move |_| {
