@@ -186,7 +186,7 @@ impl Raw {
 }
 
 fn become_root() -> io::Result<()> {
-    set_thread_groups(&[])?;
+    set_thread_groups(&[Gid::ROOT])?;
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
     Ok(set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?)
 }
