@@ -151,15 +151,12 @@ impl Engine {
     pub fn remove(&self, word: &str, force: Force) -> Result<ContainerId> {
         let id = self.find(word)?;
         let state = State::read(&self.paths, &id);
-        if let Ok(State { status: Status::Running | Status::Starting, process, .. }) = &state {
+        if let Ok(State { status: Status::Running | Status::Starting, .. }) = &state {
             if force == Force::No {
                 let message = format!("container {word} is running");
                 return Err(Failure::new(message).with_hint(format!("stop it by force: conex rm -f {word}")));
             }
-            if let Some(process) = process {
-                process.kill();
-            }
-            wait_for_the_shim(&self.paths, &id)?;
+            kill_and_wait(&self.paths, &id)?;
         }
         if self.paths.container(&id).exists() {
             remove_files(&self.paths, &id)?;
@@ -168,11 +165,15 @@ impl Engine {
     }
 }
 
-/// The shim writes the facts of a killed container and takes its run directory away; if it is dead, we stand in.
-fn wait_for_the_shim(paths: &Paths, id: &ContainerId) -> Result<()> {
+/// The shim writes the facts of a killed container and takes its run directory away; if it is dead, we stand in. One that
+/// is being born has a process only later.
+fn kill_and_wait(paths: &Paths, id: &ContainerId) -> Result<()> {
     for _ in 0..WAIT_TRIES {
         if !paths.run(id).exists() || Lock::try_take(paths, id)?.is_some() {
             return Ok(());
+        }
+        if let Ok(State { process: Some(process), .. }) = State::read(paths, id) {
+            process.kill();
         }
         std::thread::sleep(WAIT_STEP);
     }

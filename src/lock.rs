@@ -36,10 +36,11 @@ impl Lock {
         }
     }
 
-    /// Takes a container's lock if nobody has it; `None` if somebody has, or there is none.
+    /// Takes the lock of a container that has a run directory, if nobody has it; `None` if somebody has. One whose maker
+    /// died before there was a lock has one from now on.
     pub(crate) fn try_take(paths: &Paths, id: &ContainerId) -> Result<Option<Self>> {
         let path = paths.lock(id);
-        let Ok(lock) = OpenOptions::new().read(true).write(true).open(&path) else { return Ok(None) };
+        let Ok(lock) = open(&path) else { return Ok(None) };
         match lock.try_lock() {
             Ok(()) => Ok(is_at(&lock, &path).then_some(Self(lock))),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -44,6 +44,11 @@ impl Name {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let holder = holder(paths, &self.0);
+                if holder.as_ref().is_some_and(|id| !paths.container(id).exists() && !paths.run(id).exists()) {
+                    // The machine stopped between the claim and what it was for.
+                    crate::files::remove(&paths.name(&self.0))?;
+                    return self.claim(paths, id);
+                }
                 let whose = holder.map_or("another container".into(), |id| format!("container {}", id.short()));
                 let hint = format!("conex rm {self}, or choose another --name");
                 Err(Failure::new(format!("the name {self} is taken by {whose}")).with_hint(hint))

@@ -47,7 +47,7 @@ impl Stack {
     pub(crate) fn check(&self, host: &Host, id: &ContainerId) -> Result<()> {
         match &self.root {
             Root::Directory(directory) => Ok(directory.prepare(host, id)?),
-            Root::Overlay(_) => Ok(()),
+            Root::Overlay(overlay) => overlay.check(),
         }
     }
 

@@ -30,6 +30,8 @@ pub enum Frame {
     Begin(Orders),
     /// Front end: send this signal to the container's first process.
     Signal(i32),
+    /// Front end: nobody reads the container's output any more; whoever writes some shall hear of it.
+    Unread,
     /// Shim: the program runs. The console's master end comes along, if it has one.
     Started,
     /// Shim: what the container wrote to standard output, or to its terminal.
@@ -147,6 +149,7 @@ impl Frame {
         match self {
             Self::Begin(orders) => with(b"B", &json(orders)),
             Self::Signal(number) => with(b"S", &number.to_le_bytes()),
+            Self::Unread => b"u".to_vec(),
             Self::Started => b"s".to_vec(),
             Self::Output(bytes) => with(b"o", bytes),
             Self::Errors(bytes) => with(b"e", bytes),
@@ -162,6 +165,7 @@ impl Frame {
         Some(match tag {
             b'B' => Self::Begin(serde_json::from_slice(payload).ok()?),
             b'S' => Self::Signal(i32::from_le_bytes(payload.try_into().ok()?)),
+            b'u' => Self::Unread,
             b's' => Self::Started,
             b'o' => Self::Output(payload.to_vec()),
             b'e' => Self::Errors(payload.to_vec()),
@@ -237,6 +241,7 @@ mod tests {
         let frames = [
             Frame::Begin(orders),
             Frame::Signal(15),
+            Frame::Unread,
             Frame::Started,
             Frame::Output(vec![0; PAYLOAD_BYTES_MAX]),
             Frame::Errors(b"e".to_vec()),

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             Case::user("namespaces_are_shared_as_asked_as_a_user", shared),
             Case::root("rights_limits_and_settings_are_as_asked", settings),
             Case::root("only_the_streams_that_are_attached_are_shown", attached),
+            Case::root("a_pipeline_ends_when_its_reader_does", pipeline),
             Case::root("signals_that_are_not_passed_on_are_ours", not_passed_on),
             Case::root("what_is_explained_is_told_on_standard_error", explained),
         ],
@@ -166,4 +167,14 @@ fn explained(test: &TestHost) {
     assert_eq!((dry.out.as_str(), dry.status), ("", 0));
     assert!(dry.err.contains("exec sh"), "{}", dry.err);
     before.assert_same(&test.fingerprint(), "after a dry run");
+}
+
+fn pipeline(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let root = rootfs.to_str().expect("text");
+    let arguments = ["run", "--rm", "--network", "none", "--rootfs", root, "dd", "if=/dev/zero", "bs=100k"];
+    let mut child = command(test, &arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
+    child.stdout.take().expect("a pipe").read_exact(&mut [0; 1000]).expect("it writes");
+    testkit::wait_until("the container ended with its reader", || child.try_wait().expect("a child").is_some());
+    assert!(is_clean(test));
 }

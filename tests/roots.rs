@@ -23,6 +23,8 @@ fn main() -> ExitCode {
             Case::root("the_root_of_somebody_else_is_refused", somebody_else_s),
             Case::root("an_open_root_is_refused", open),
             Case::root("a_broken_record_is_told_and_can_be_removed", broken),
+            Case::root("a_name_left_by_a_reboot_is_free", stale_name),
+            Case::root("a_root_that_no_overlay_can_say_is_refused", unspeakable),
             Case::root("a_record_left_by_a_reboot_has_ended", rebooted),
         ],
         rig::PROGRAMS,
@@ -135,4 +137,22 @@ fn rebooted(test: &TestHost) {
     assert!(table.lines().any(|line| line.contains("Exited (255)") && line.ends_with("old")), "{table}");
     conex(test, &["rm", "old"]).success();
     assert!(is_clean(test));
+}
+
+fn stale_name(test: &TestHost) {
+    image(test);
+    let (root, _) = roots(test);
+    std::os::unix::fs::symlink("ab".repeat(32), root.join("names/old")).expect("a claim");
+    keep(test, "old");
+    conex(test, &["rm", "old"]).success();
+    assert!(is_clean(test));
+}
+
+fn unspeakable(test: &TestHost) {
+    let root = test.root.join("a:b");
+    let flags = ["--root", root.to_str().expect("text")];
+    conex(test, &[&flags[..], &["image", "from-host", "box", "busybox"]].concat()).success();
+    let output = conex(test, &[&flags[..], &["run", "--rm", "box", "busybox", "true"]].concat());
+    assert!(output.status == 125 && output.err.contains("can't be a layer"), "{output:?}");
+    assert!(entries(&root.join("containers")).is_empty());
 }

@@ -200,8 +200,8 @@ impl Attach<'_> {
         };
         match frame {
             Frame::Started => self.started(state, descriptor)?,
-            Frame::Output(bytes) if self.shown.output => show(&mut io::stdout().lock(), &bytes),
-            Frame::Errors(bytes) if self.shown.errors => show(&mut io::stderr().lock(), &bytes),
+            Frame::Output(bytes) if self.shown.output => self.show_output(&bytes),
+            Frame::Errors(bytes) if self.shown.errors => _ = show(&mut io::stderr().lock(), &bytes),
             Frame::Told(record) => {
                 if let Some(narration) = self.narration {
                     narration.tell(record);
@@ -222,6 +222,14 @@ impl Attach<'_> {
         // The facts are written before the last word; what remains is only the shim's own end.
         let done = state.status.filter(|_| !self.removes);
         Ok(done.map(Ending::Status))
+    }
+
+    fn show_output(&mut self, bytes: &[u8]) {
+        if !show(&mut io::stdout().lock(), bytes) {
+            self.shown.output = false;
+            // A shim that is gone is told by the stream's end.
+            let _ = self.stream.send(&Frame::Unread, None);
+        }
     }
 
     fn started(&self, state: &mut State, console: Option<OwnedFd>) -> Result<()> {
@@ -249,7 +257,7 @@ struct Ready {
     input: bool,
 }
 
-/// A reader that went away is told by SIGPIPE's absence alone: the container goes on, as docker's does.
-fn show(to: &mut impl Write, bytes: &[u8]) {
-    let _ = to.write_all(bytes).and_then(|()| to.flush());
+/// `false` once nobody reads.
+fn show(to: &mut impl Write, bytes: &[u8]) -> bool {
+    to.write_all(bytes).and_then(|()| to.flush()).is_ok()
 }

@@ -104,6 +104,8 @@ impl Relay {
                     let _ = pidfd_send_signal(pidfd, signal);
                 }
             }
+            // Our end of its pipe was the last: it writes into nothing and is told so, as in any pipeline.
+            Ok(Some((Frame::Unread, _))) => self.streams.output = None,
             Ok(Some(_)) => {}
             Ok(None) | Err(_) => self.forget_front(),
         }

@@ -7,6 +7,7 @@ use rustix::mount::MountAttrFlags;
 
 use crate::{
     choices::Choices,
+    failure::Failure,
     kernel::{Error, Result, operations::Filesystem},
     namespaces::{ContainerId, Facts, Host, Part, Plan, RootPlan, Source},
     paths::Paths,
@@ -26,6 +27,23 @@ impl Overlay {
     pub(super) fn new(choices: &Choices, paths: &Paths, id: &ContainerId) -> Self {
         let (lower, read_only) = (choices.rootfs.clone(), choices.read_only);
         Self { lower, upper: paths.upper(id), work: paths.work(id), read_only }
+    }
+}
+
+/// The kernel's buffer for one option, with the NUL. See fsconfig(2).
+const OPTION_BYTES_MAX: usize = 256;
+
+impl Overlay {
+    /// Refuses paths that an overlay's options can't say.
+    pub(super) fn check(&self) -> crate::Result<()> {
+        for path in [&self.lower, &self.upper, &self.work] {
+            let text = path.to_string_lossy();
+            if text.contains([':', '\\', ',']) || text.len() >= OPTION_BYTES_MAX {
+                let message = format!("{text} can't be a layer: its path is too long, or holds one of : , \\");
+                return Err(Failure::new(message).with_hint("choose another place: --root DIR"));
+            }
+        }
+        Ok(())
     }
 }
 
