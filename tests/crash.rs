@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use conex::{Begin, Choices, Engine, Frame, Paths};
 use rig::{command, conex, image, is_clean, roots};
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::{Case, TestHost, wait_until};
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         &[
             Case::root("nothing_is_left_whoever_is_killed_whenever_as_root", whoever_whenever),
             Case::user("nothing_is_left_whoever_is_killed_whenever_as_a_user", whoever_whenever),
+            Case::root("nothing_is_left_when_the_shim_or_the_init_is_killed_at_any_operation", any_operation),
             Case::root("a_killed_shim_is_told_as_255_and_its_container_dies", shim_of_a_running_container),
             Case::root("a_killed_container_is_told_as_137", container),
             Case::root("a_container_outlives_its_command_line", outlives),
@@ -99,6 +101,52 @@ fn settle(test: &TestHost) {
         children(own.parse().expect("a pid")).is_empty()
     });
     conex(test, &["ps", "-a"]).success();
+}
+
+/// Method: the engine as a library; the shim tells every operation, and at each of them one of the two is killed.
+fn any_operation(test: &TestHost) {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a reaper of orphans");
+    image(test);
+    let (root, run_root) = roots(test);
+    let open = || Engine::open(Paths::choose(Some(root.clone()), Some(run_root.clone()))).expect("an engine");
+    let count = live(&open(), None);
+    assert!(count > 40, "{count} operations are too few to be true");
+    let before = test.fingerprint();
+    for victim in [Victim::Shim, Victim::Init] {
+        for operation in 0..count {
+            live(&open(), Some((victim, operation)));
+            settle(test);
+            let when = format!("{victim:?} killed at operation {operation} of {count}");
+            assert!(is_clean(test), "{when}: {:?}", conex(test, &["ps", "-a"]));
+            before.assert_same(&test.fingerprint(), &when);
+        }
+    }
+}
+
+/// One container's life; gives how many operations were told.
+fn live(engine: &Engine, kill: Option<(Victim, usize)>) -> usize {
+    let words = ["busybox", "sleep", "0.01"].map(str::to_owned).to_vec();
+    let choices = Choices { remove: true, ..Choices::of_image(engine, "box", words).expect("choices") };
+    let created = engine.create(choices, None).expect("created");
+    let started = engine.start(created, Begin { explain: true, ..Begin::default() }).expect("a shim");
+    let mut told = 0;
+    while let Some((frame, _)) = started.stream.receive().expect("a frame") {
+        if !matches!(frame, Frame::Told(_)) {
+            continue;
+        }
+        if let Some((victim, operation)) = kill
+            && operation == told
+        {
+            let own = i32::try_from(std::process::id()).expect("a pid");
+            let only = |parent: i32| children(parent).first().copied();
+            let pid = if victim == Victim::Shim { only(own) } else { only(own).and_then(only) };
+            // Before the clone there is no init to kill.
+            pid.and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::KILL));
+        }
+        told += 1;
+    }
+    started.reap();
+    told
 }
 
 /// A container that says when it is up, under this name.
