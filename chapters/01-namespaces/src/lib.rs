@@ -14,6 +14,8 @@ mod birth;
 mod child;
 mod defaults;
 mod detached;
+#[doc(hidden)]
+pub mod exercises;
 mod exit;
 mod facts;
 mod fallbacks;

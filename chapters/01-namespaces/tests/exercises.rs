@@ -1,0 +1,318 @@
+//! The checks of chapter 1's exercises: what each function must do to the running kernel, tried by itself. A case's name
+//! begins with its exercise; `cargo test --test exercises -- namespaces.pivot` runs one exercise's.
+
+#![forbid(unsafe_code)]
+
+use std::{
+    cell::Cell,
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    process::ExitCode,
+};
+
+use conex_kernel::{
+    Kernel, Root,
+    operations::{AttachRoot, BecomeRoot, ChildMain, ChildPanic, Clone, CloneTree, Cloned, Kill, MakePrivate},
+};
+use conex_namespaces::{Facts, IdMaps, Namespaces, Slot, Target, TimeOffsets, exercises};
+use nix::sched::CloneFlags;
+use rustix::mount::MountAttrFlags;
+use testkit::{Case, TestHost};
+
+fn main() -> ExitCode {
+    testkit::run(
+        &[
+            Case::user("namespaces.clone-flags: a clone with them is in eight new namespaces", all_new),
+            Case::user("namespaces.clone-flags: what is the host's or joined gets no flag", none_new),
+            Case::user("namespaces.clone-flags: two kinds are left to the child where they must be", left_to_the_child),
+            Case::user("namespaces.id-maps: root inside is us outside", id_maps),
+            Case::user("namespaces.id-maps: nobody inside can leave a group of ours", setgroups),
+            Case::user("namespaces.messages: a message and its descriptor arrive", message),
+            Case::user("namespaces.messages: the end of the other side is told", end),
+            Case::user("namespaces.messages: what was said before the end is heard first", said_before_the_end),
+            Case::user("namespaces.proc: it shows the new pid namespace and nothing of ours", proc),
+            Case::user("namespaces.proc: no program and no device in it can be used", proc_attributes),
+            Case::user("namespaces.pivot: the new root is the root, and the old one is gone", pivot),
+            Case::user("namespaces.pivot: nothing of the old root can be reached", pivot_escape),
+            Case::user("namespaces.join: every namespace that was asked for is entered", join),
+            Case::user("namespaces.join: who joins can't be looked into", join_hidden),
+        ],
+        &[],
+    )
+}
+
+const KINDS: [&str; 8] = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup", "time"];
+
+fn quiet() -> Kernel {
+    Kernel::quiet()
+}
+
+fn own_maps() -> IdMaps {
+    IdMaps::single(rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
+}
+
+/// Facts of a host whose cgroups are v2 alone, or not.
+fn facts(unified: bool) -> Facts {
+    let mut facts = Facts::probe().expect("facts");
+    facts.cgroups.truncate(1);
+    for one in &mut facts.cgroups {
+        one.directory = if unified { String::new() } else { "memory".to_owned() };
+    }
+    facts
+}
+
+/// A process that runs `main` in new namespaces; ended when dropped.
+struct Process {
+    cloned: Cloned,
+}
+
+impl Process {
+    fn start<'a>(flags: u64, main: impl FnOnce() -> u8 + 'a) -> Self {
+        let panicked: ChildPanic<'_> = Box::new(|payload| {
+            let text = payload.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            let _ = writeln!(io::stderr(), "{}", text.unwrap_or_default());
+            101
+        });
+        let main: ChildMain<'a> = Box::new(main);
+        let main = Cell::new(Some((main, panicked)));
+        let cloned = quiet().perform("test", Clone { flags, late: 0, cgroup: None, main }).expect("a clone");
+        Self { cloned }
+    }
+
+    fn namespace(&self, kind: &str) -> String {
+        link(&format!("/proc/{}/ns/{kind}", self.cloned.pid))
+    }
+
+    /// Its exit status.
+    fn wait(&self) -> i32 {
+        match nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(self.cloned.pid), None).expect("a child") {
+            nix::sys::wait::WaitStatus::Exited(_, code) => code,
+            other => panic!("it ended with {other:?}"),
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = quiet().perform("test", Kill { pidfd: self.cloned.pidfd.as_fd(), pid: self.cloned.pid });
+        let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(self.cloned.pid), None);
+    }
+}
+
+fn link(path: &str) -> String {
+    fs::read_link(path).expect("a namespace").display().to_string()
+}
+
+/// A process that waits in new namespaces until the writing end is gone.
+fn waiting(flags: u64) -> (Process, OwnedFd) {
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
+    let theirs = write.try_clone().expect("a descriptor");
+    let process = Process::start(flags, move || {
+        drop(theirs);
+        let _ = File::from(read).read(&mut [0]);
+        0
+    });
+    (process, write)
+}
+
+fn all_new(_test: &TestHost) {
+    let flags = exercises::clone_flags(&Namespaces::new(own_maps()), &facts(true));
+    let (process, write) = waiting(flags);
+    for kind in KINDS {
+        assert_ne!(process.namespace(kind), link(&format!("/proc/self/ns/{kind}")), "the {kind} namespace is ours");
+    }
+    // The child holds a copy of the writing end, as every child does.
+    drop((process, write));
+}
+
+fn none_new(_test: &TestHost) {
+    assert_eq!(exercises::clone_flags(&Namespaces::host(), &facts(true)), 0);
+    let mut namespaces = Namespaces::new(own_maps());
+    namespaces.net = Slot::Join(Target::of_pid(i32::try_from(std::process::id()).expect("a pid")).expect("us"));
+    namespaces.uts = Slot::Host;
+    let left_out = (CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS).bits() as u64;
+    let flags = exercises::clone_flags(&namespaces, &facts(true));
+    assert_eq!(flags & left_out, 0, "a namespace that is joined, or the host's, is not new");
+    assert_eq!(flags.count_ones(), 6);
+}
+
+fn left_to_the_child(_test: &TestHost) {
+    let mut namespaces = Namespaces::new(own_maps());
+    let cgroup = CloneFlags::CLONE_NEWCGROUP.bits() as u64;
+    assert_eq!(
+        exercises::clone_flags(&namespaces, &facts(false)) & cgroup,
+        0,
+        "on v1 the child joins its cgroup first"
+    );
+    namespaces.time = Slot::New(TimeOffsets { monotonic_secs: 0, boottime_secs: 86_400 });
+    assert_eq!(
+        exercises::clone_flags(&namespaces, &facts(true)) & 0x80,
+        0,
+        "offsets are written before anyone is inside"
+    );
+}
+
+fn id_maps(_test: &TestHost) {
+    let (process, _write) = waiting(CloneFlags::CLONE_NEWUSER.bits() as u64);
+    let pid = process.cloned.pid;
+    exercises::write_id_maps(&quiet(), pid, &own_maps()).expect("the kernel takes the maps");
+    let words = |name: &str| {
+        let map = fs::read_to_string(format!("/proc/{pid}/{name}")).expect("a map");
+        map.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    assert_eq!((words("uid_map"), words("gid_map")), (format!("0 {uid} 1"), format!("0 {gid} 1")));
+}
+
+fn setgroups(_test: &TestHost) {
+    let (process, _write) = waiting(CloneFlags::CLONE_NEWUSER.bits() as u64);
+    let pid = process.cloned.pid;
+    let mut maps = own_maps();
+    exercises::write_id_maps(&quiet(), pid, &maps).expect("the kernel takes the maps");
+    let said = fs::read_to_string(format!("/proc/{pid}/setgroups")).expect("a switch");
+    assert_eq!(said.trim(), "deny", "somebody inside may leave a group that denies him something (CVE-2014-8989)");
+    // Where the maps allow it, it stays allowed: then only root may write them, and the kernel says so to us.
+    maps.setgroups = true;
+    let (other, _write) = waiting(CloneFlags::CLONE_NEWUSER.bits() as u64);
+    let refused = exercises::write_id_maps(&quiet(), other.cloned.pid, &maps);
+    assert!(refused.is_err_and(|error| error.errno() == Some(nix::libc::EPERM)), "it was denied although nobody asked");
+}
+
+fn message(_test: &TestHost) {
+    let (one, other) = exercises::ends().expect("a pair");
+    let file = File::open("/proc/self/status").expect("a file");
+    one.say_born(4711, Some(file.as_fd())).expect("said");
+    let (pid, descriptor) = other.hear().expect("heard").expect("a message");
+    assert_eq!(pid, 4711);
+    let mut text = String::new();
+    File::from(descriptor.expect("a descriptor came along")).read_to_string(&mut text).expect("text");
+    assert!(text.starts_with("Name:"), "the descriptor is the file that was sent");
+    one.say_born(1, None).expect("said");
+    assert!(other.hear().expect("heard").expect("a message").1.is_none());
+}
+
+fn end(_test: &TestHost) {
+    let (one, other) = exercises::ends().expect("a pair");
+    drop(one);
+    assert!(other.hear().expect("an end is no error").is_none());
+}
+
+fn said_before_the_end(_test: &TestHost) {
+    let (one, other) = exercises::ends().expect("a pair");
+    one.say_born(1, None).expect("said");
+    one.say_born(2, None).expect("said");
+    other.say_born(3, None).expect("left unread");
+    drop(one);
+    let heard = || other.hear().expect("heard").map(|(pid, _)| pid);
+    assert_eq!((heard(), heard(), heard()), (Some(1), Some(2), None));
+}
+
+/// Runs `inside` as root of a new user, mount and pid namespace, with a root attached; gives what it printed.
+fn with_root(test: &TestHost, inside: impl Fn(Root<'_>) -> String) -> String {
+    let rootfs = test.rootfs("rootfs");
+    let out = rootfs.join("out");
+    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
+    let theirs = write.try_clone().expect("a descriptor");
+    let flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
+    let process = Process::start(flags.bits() as u64, || {
+        drop(theirs);
+        File::from(read).read_exact(&mut [0]).expect("the maps are written");
+        let mut out = File::create(&out).expect("a file");
+        let kernel = quiet();
+        kernel.perform("test", BecomeRoot).expect("root inside");
+        kernel.perform("test", MakePrivate).expect("private");
+        let tree = kernel.perform("test", CloneTree { source: &rootfs, recursive: true }).expect("a tree");
+        let attributes = MountAttrFlags::empty();
+        let attach = AttachRoot { tree: tree.as_fd(), source: &rootfs, made: None, attributes, mapped: false };
+        kernel.perform("test", attach).expect("attached");
+        out.write_all(inside(Root { fd: tree.as_fd(), path: &rootfs }).as_bytes()).expect("written");
+        0
+    });
+    let pid = process.cloned.pid;
+    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    fs::write(format!("/proc/{pid}/setgroups"), "deny").expect("written");
+    fs::write(format!("/proc/{pid}/uid_map"), format!("0 {uid} 1")).expect("written");
+    fs::write(format!("/proc/{pid}/gid_map"), format!("0 {gid} 1")).expect("written");
+    File::from(write).write_all(b"!").expect("said");
+    assert_eq!(process.wait(), 0, "what it said is above");
+    fs::read_to_string(rootfs.join("out")).expect("told")
+}
+
+fn proc(test: &TestHost) {
+    let told = with_root(test, |root| {
+        exercises::mount_proc(&quiet(), root).expect("mounted");
+        let inside = rustix::fs::openat(root.fd, "proc", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty());
+        let entries = rustix::fs::Dir::read_from(inside.expect("a directory")).expect("entries").flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut pids: Vec<String> = names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).collect();
+        pids.sort_unstable();
+        pids.join(" ")
+    });
+    assert_eq!(told, "1", "the processes that the new /proc lists");
+}
+
+fn proc_attributes(test: &TestHost) {
+    let told = with_root(test, |root| {
+        exercises::mount_proc(&quiet(), root).expect("mounted");
+        let table = fs::read_to_string("/proc/self/mountinfo").expect("our mounts");
+        let line = table.lines().rev().find(|line| line.contains(" - proc ")).expect("it is mounted");
+        line.split(' ').nth(5).unwrap_or_default().to_owned()
+    });
+    for option in ["nosuid", "nodev", "noexec"] {
+        assert!(told.split(',').any(|one| one == option), "{option} is missing in {told}");
+    }
+}
+
+fn pivot(test: &TestHost) {
+    let told = with_root(test, |root| {
+        exercises::pivot(&quiet(), root).expect("pivoted");
+        let directory = std::env::current_dir().expect("a directory").display().to_string();
+        let has = |path: &str| Path::new(path).exists();
+        format!("{directory} {} {}", has("/bin/busybox"), has("/mnt/work"))
+    });
+    assert_eq!(told, "/ true false", "the working directory, our busybox, the old root's directories");
+}
+
+fn pivot_escape(test: &TestHost) {
+    let told = with_root(test, |root| {
+        exercises::pivot(&quiet(), root).expect("pivoted");
+        // The old root, if it is still mounted, lies on top of the new one.
+        let up = "../".repeat(20);
+        let again = rustix::mount::unmount(".", rustix::mount::UnmountFlags::DETACH);
+        format!("{} {}", Path::new(&format!("{up}mnt/work")).exists(), again.is_ok())
+    });
+    assert_eq!(told, "false false", "whether the old root is reached, and whether something still lay on top");
+}
+
+fn join(_test: &TestHost) {
+    let flags =
+        CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
+    let (process, _write) = waiting(flags.bits() as u64);
+    exercises_maps(&process);
+    let target = Target::of_pid(process.cloned.pid).expect("it lives");
+    let joiner = Process::start(0, || {
+        let namespaces = target.namespaces().expect("its namespaces");
+        exercises::join(&quiet(), &namespaces).expect("joined");
+        let same = |kind: &str| process.namespace(kind) == link(&format!("/proc/thread-self/ns/{kind}"));
+        u8::from(!["user", "net", "uts", "ipc"].iter().all(|kind| same(kind)))
+    });
+    assert_eq!(joiner.wait(), 0, "it is in every namespace of the other process");
+}
+
+fn exercises_maps(process: &Process) {
+    let pid = process.cloned.pid;
+    let uid = rustix::process::getuid().as_raw();
+    fs::write(format!("/proc/{pid}/uid_map"), format!("0 {uid} 1")).expect("written");
+}
+
+fn join_hidden(_test: &TestHost) {
+    let joiner = Process::start(0, || {
+        exercises::join(&quiet(), &Namespaces::host()).expect("there is nothing to join");
+        let dumpable = rustix::process::dumpable_behavior().expect("a state");
+        u8::from(dumpable != rustix::process::DumpableBehavior::NotDumpable)
+    });
+    assert_eq!(joiner.wait(), 0, "it may not be dumped, and so not be looked into (CVE-2016-9962)");
+}
