@@ -22,7 +22,10 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::{Engine, Paths, Result, kernel::expect_children};
+use crate::{
+    Engine, Failure, Paths, Result,
+    kernel::{Kernel, expect_children, operations::CloseDescriptors},
+};
 
 /// Containers that you can read: an engine, and the workbook that builds it.
 #[derive(Parser)]
@@ -53,6 +56,8 @@ enum Command {
 /// The engine's program; the caller's arguments.
 pub fn main() -> ExitCode {
     expect_children();
+    // What our caller left open is not for the shim, which lives as long as the container. Nothing can be done if not.
+    let _ = Kernel::quiet().perform("cli", CloseDescriptors);
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -66,15 +71,24 @@ fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The engine of these roots; what a crash left and can't be finished is told, and keeps nobody from the rest.
+fn open(paths: Paths) -> Result<Engine> {
+    let engine = Engine::open(paths)?;
+    engine.unfinished().iter().for_each(|failure| say::complain(&format!("warning: {failure}")));
+    Ok(engine)
+}
+
 fn dispatch(cli: Cli) -> Result<u8> {
     let paths = Paths::choose(cli.root, cli.run_root);
-    match cli.command {
-        Command::Run(run) => run::main(*run, paths),
-        Command::Ps(ps) => ps::main(&ps, &Engine::open(paths)?),
-        Command::Rm(rm) => rm::main(&rm, &Engine::open(paths)?),
-        Command::Image(image) => image::main(&image, &Engine::open(paths)?),
+    let done = match cli.command {
+        Command::Run(run) => return run::main(*run, paths),
+        Command::Ps(ps) => open(paths).and_then(|engine| ps::main(&ps, &engine)),
+        Command::Rm(rm) => open(paths).and_then(|engine| rm::main(&rm, &engine)),
+        Command::Image(image) => open(paths).and_then(|engine| image::main(&image, &engine)),
         Command::Info(info) => info::main(&info, &paths),
         Command::Version(version) => version::main(&version),
         Command::Completion(completion) => completion::main(&completion),
-    }
+    };
+    // Docker's, for every command but run.
+    done.map_err(|failure| Failure { status: 1, ..failure })
 }

@@ -8,7 +8,7 @@ use crate::{
     failure::{Failure, Result},
     files,
     kernel::Kernel,
-    lock::Lock,
+    lock::{self, Lock},
     name::{self, Name},
     namespaces::{ContainerId, Facts, Host, Part, Plan, dry_run},
     paths::{self, Paths},
@@ -21,6 +21,7 @@ use crate::{
 pub struct Engine {
     paths: Paths,
     facts: Facts,
+    unfinished: Vec<Failure>,
 }
 
 /// A container as `ps` sees it.
@@ -58,9 +59,21 @@ impl Engine {
     pub fn open(paths: Paths) -> Result<Self> {
         let facts = Facts::probe()?;
         paths.make()?;
-        let engine = Self { paths, facts };
-        reconcile::all(&engine)?;
+        let mut engine = Self { paths, facts, unfinished: Vec::new() };
+        engine.reconcile()?;
         Ok(engine)
+    }
+
+    /// Finishes once more what a crash left.
+    pub fn reconcile(&mut self) -> Result<()> {
+        self.unfinished = reconcile::all(self)?;
+        self.unfinished.extend(image_leftovers(&self.paths).err());
+        Ok(())
+    }
+
+    /// What a crash left and could not be finished, on a full disk, say; each harms one container alone.
+    pub fn unfinished(&self) -> &[Failure] {
+        &self.unfinished
     }
 
     /// Where its state is.
@@ -110,10 +123,15 @@ impl Engine {
         let directory = self.paths.containers();
         let entries = fs::read_dir(&directory).map_err(|error| Failure::io(directory.display(), &error))?;
         let ids = entries.filter_map(|entry| ContainerId::parse(entry.ok()?.file_name().to_str()?).ok());
-        let mut all: Vec<Entry> = ids.map(|id| self.entry(id)).collect();
+        let mut all: Vec<Entry> = ids.filter(|id| self.is_whole(id)).map(|id| self.entry(id)).collect();
         let created = |entry: &Entry| entry.choices.as_ref().map_or(0, |choices| choices.created_unix_ms);
         all.sort_by_key(|entry| std::cmp::Reverse(created(entry)));
         Ok(all)
+    }
+
+    /// Not one that is only being made, or is gone again.
+    fn is_whole(&self, id: &ContainerId) -> bool {
+        self.paths.choices(id).exists() || (self.paths.container(id).exists() && !self.paths.run(id).exists())
     }
 
     fn entry(&self, id: ContainerId) -> Entry {
@@ -158,9 +176,8 @@ impl Engine {
             }
             kill_and_wait(&self.paths, &id)?;
         }
-        if self.paths.container(&id).exists() {
-            remove_files(&self.paths, &id)?;
-        }
+        // Also where only its name is left.
+        remove_files(&self.paths, &id)?;
         Ok(id)
     }
 }
@@ -183,6 +200,18 @@ fn kill_and_wait(paths: &Paths, id: &ContainerId) -> Result<()> {
 const WAIT_STEP: std::time::Duration = std::time::Duration::from_millis(2);
 const WAIT_TRIES: u32 = 5_000;
 
+/// Images that somebody began to make and never finished.
+fn image_leftovers(paths: &Paths) -> Result<()> {
+    for entry in fs::read_dir(paths.images()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(image) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".making")) else { continue };
+        if lock::try_exclusive(&paths.image_lock(image))?.is_some() {
+            files::remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes everything away that is named by the id. The record goes last but for the run directory, whose lock says that
 /// somebody is at it.
 pub(crate) fn remove_files(paths: &Paths, id: &ContainerId) -> Result<()> {
@@ -190,10 +219,10 @@ pub(crate) fn remove_files(paths: &Paths, id: &ContainerId) -> Result<()> {
     if let Some(name) = name.or_else(|| name::name_of(paths, id)) {
         name.release(paths, id)?;
     }
-    for path in [paths.upper(id), paths.work(id), paths.container(id), paths.run(id)] {
+    for path in [paths.upper(id), paths.work(id), paths.container(id)] {
         files::remove(&path)?;
     }
-    Ok(())
+    lock::remove_run(paths, id)
 }
 
 impl Created {

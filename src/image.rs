@@ -6,7 +6,10 @@ mod library;
 mod programs;
 mod starter;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +17,7 @@ use crate::{
     choices::Choices,
     engine::Engine,
     failure::{Failure, Result},
-    files,
-    namespaces::ContainerId,
-    paths,
+    files, lock, paths,
 };
 use programs::Programs;
 
@@ -37,10 +38,14 @@ pub(crate) struct Config {
 
 /// An image that is here.
 pub(crate) struct Found {
+    /// Its name, without a tag.
+    pub(crate) name: String,
     /// Its root, which no container writes to.
     pub(crate) root: PathBuf,
     /// What it says.
     pub(crate) config: Config,
+    /// While it is held, nobody replaces the image: until the container that needs it has been written down.
+    _lock: File,
 }
 
 /// What came into a new image.
@@ -54,10 +59,10 @@ pub(crate) struct Made {
 impl Choices {
     /// A new container of this image, with nothing asked for but, perhaps, another command than the image's.
     pub fn of_image(engine: &Engine, image: &str, arguments: Vec<String>) -> Result<Self> {
-        let Found { root, config } = find(engine, image)?;
+        let Found { name, root, config, .. } = find(engine, image)?;
         let command = if arguments.is_empty() { config.command } else { arguments };
         let mut choices = Self::of_root(root, [config.entrypoint, command].concat())?;
-        choices.image = Some(image.to_owned());
+        choices.image = Some(name);
         choices.environment.extend(config.environment);
         choices.directory = config.directory.unwrap_or(choices.directory);
         choices.user = config.user.unwrap_or(choices.user);
@@ -74,15 +79,16 @@ pub(crate) fn find(engine: &Engine, reference: &str) -> Result<Found> {
     check_name(name)
         .map_err(|failure| failure.with_hint("registries come with chapter 4; conex image ls lists what is here"))?;
     let paths = engine.paths();
-    if !paths.image(name).is_dir() {
-        match name {
-            STARTER => _ = starter::make(engine)?,
-            _ => return Err(unknown(engine, name)),
-        }
+    if name == STARTER && !paths.image(name).is_dir() {
+        starter::make(engine)?;
     }
+    if !paths.image(name).is_dir() {
+        return Err(unknown(engine, name));
+    }
+    let lock = lock::shared(&paths.image_lock(name))?;
     let config = files::read_json(&paths.image_config(name))?;
     let config = config.ok_or_else(|| Failure::new(format!("image {name} is not whole")))?;
-    Ok(Found { root: paths.image_root(name), config })
+    Ok(Found { name: name.to_owned(), root: paths.image_root(name), config, _lock: lock })
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -122,14 +128,29 @@ pub(crate) fn from_host(engine: &Engine, name: &str, programs: &[String]) -> Res
     check_name(name)?;
     let paths: Vec<PathBuf> = programs.iter().map(|program| programs::find(program)).collect::<Result<_>>()?;
     let command = vec![paths[0].to_string_lossy().into_owned()];
-    make(engine, name, &paths, Config { command, ..Config::default() })
+    make(engine, name, &paths, Config { command, ..Config::default() }, Existing::Replace)
+}
+
+/// What happens to an image of the same name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    /// Another process was faster, and made the same.
+    Keep,
+    /// The user wants a new one, if no container has the old.
+    Replace,
 }
 
 /// Gathers everything beside the images, and moves it in when it is whole.
-fn make(engine: &Engine, name: &str, programs: &[PathBuf], config: Config) -> Result<Made> {
+fn make(engine: &Engine, name: &str, programs: &[PathBuf], config: Config, existing: Existing) -> Result<Made> {
     let paths = engine.paths();
+    let _lock = lock::exclusive(&paths.image_lock(name))?;
+    if existing == Existing::Keep && paths.image(name).is_dir() {
+        return Ok(Made { files: 0, bytes: 0 });
+    }
     refuse_in_use(engine, name)?;
-    let place = paths.image_in_the_making(&ContainerId::random()?);
+    let place = paths.image_in_the_making(name);
+    // Whoever began this before us is dead: we have the lock.
+    files::remove(&place)?;
     paths::directory(&place)?;
     let made = gather(&place, programs, &config, paths).and_then(|made| {
         files::remove(&paths.image(name))?;

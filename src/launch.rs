@@ -16,6 +16,7 @@ use crate::{
     failure::{Failure, Result},
     files,
     kernel::Kernel,
+    lock,
     namespaces::ContainerId,
     paths::Paths,
     stream::{Frame, Orders, Stream},
@@ -60,15 +61,10 @@ impl Engine {
             sealed.as_ref().map_or(program, |file| PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())));
         let lock = created.hand_over().map_err(failed)?;
         let id = created.id().clone();
-        let shim = Command::new(&program)
-            .arg(id.as_str())
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(theirs.into_descriptor()))
-            .stdout(Stdio::from(lock.into_descriptor()))
-            .stderr(Stdio::null())
-            .spawn();
-        match shim {
+        let mut shim = Command::new(&program);
+        shim.arg(id.as_str()).env_clear().current_dir("/").stderr(Stdio::null());
+        shim.stdin(Stdio::from(theirs.into_descriptor())).stdout(Stdio::from(lock.into_descriptor()));
+        match spawn(&mut shim) {
             Ok(shim) => Ok(Started { id, stream: ours, shim }),
             Err(error) => {
                 crate::engine::remove_files(self.paths(), &id)?;
@@ -78,6 +74,20 @@ impl Engine {
         }
     }
 }
+
+/// A thread that forked while another wrote the file keeps it busy until its child has run exec.
+fn spawn(shim: &mut Command) -> io::Result<Child> {
+    for _ in 0..BUSY_TRIES {
+        match shim.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::sleep(BUSY_STEP),
+            other => return other,
+        }
+    }
+    shim.spawn()
+}
+
+const BUSY_STEP: std::time::Duration = std::time::Duration::from_millis(1);
+const BUSY_TRIES: u32 = 100;
 
 impl Started {
     /// Waits for the shim's own end, once the stream has ended.
@@ -90,10 +100,13 @@ impl Started {
 /// The shim's file, written where this build's is not there yet.
 fn install(paths: &Paths) -> Result<PathBuf> {
     let path = paths.shim(BUILD);
-    if fs::metadata(&path).is_ok_and(|metadata| metadata.len() == SHIM.len() as u64) {
-        return Ok(path);
+    let is_there = || fs::metadata(&path).is_ok_and(|metadata| metadata.len() == SHIM.len() as u64);
+    if !is_there() {
+        let _lock = lock::exclusive(&paths.programs_lock())?;
+        if !is_there() {
+            files::write(&path, SHIM, 0o500)?;
+        }
     }
-    files::write(&path, SHIM, 0o500)?;
     Ok(path)
 }
 

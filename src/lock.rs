@@ -10,8 +10,9 @@ use std::{
 
 use crate::{
     failure::{Failure, Result},
+    files,
     namespaces::ContainerId,
-    paths::{self, Paths},
+    paths::{self, Aside, Paths},
 };
 
 /// Held until dropped, in every process that inherited it.
@@ -19,28 +20,33 @@ use crate::{
 pub(crate) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock of a new container, whose run directory this makes.
+    /// Takes the lock of a new container, whose run directory this makes: aside first, so that none is ever seen without
+    /// its lock.
     pub(crate) fn create(paths: &Paths, id: &ContainerId) -> Result<Self> {
-        let path = paths.lock(id);
+        let aside = paths.run_aside(id, Aside::New);
         loop {
-            paths::directory(&paths.run(id))?;
-            let lock = match open(&path) {
-                // Somebody who reconciles took the empty directory for a leftover: make it again.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                other => other.map_err(|error| Failure::io(format_args!("open {}", path.display()), &error))?,
-            };
-            lock.lock().map_err(|error| Failure::io(format_args!("lock {}", path.display()), &error))?;
-            if is_at(&lock, &path) {
-                return Ok(Self(lock));
+            paths::directory(&aside)?;
+            match Self::make(paths, id, &aside) {
+                Ok(lock) if is_at(&lock, &paths.lock(id)) => return Ok(Self(lock)),
+                // Somebody who reconciles took the directory for a leftover: make it again.
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Failure::io(format_args!("lock {}", aside.display()), &error)),
             }
         }
     }
 
-    /// Takes the lock of a container that has a run directory, if nobody has it; `None` if somebody has. One whose maker
-    /// died before there was a lock has one from now on.
+    fn make(paths: &Paths, id: &ContainerId, aside: &Path) -> std::io::Result<File> {
+        let lock = open(&paths.lock_in(aside))?;
+        lock.lock()?;
+        fs::rename(aside, paths.run(id))?;
+        Ok(lock)
+    }
+
+    /// Takes the lock of a container that has a run directory, if nobody has it; `None` if somebody has, or there is none.
     pub(crate) fn try_take(paths: &Paths, id: &ContainerId) -> Result<Option<Self>> {
         let path = paths.lock(id);
-        let Ok(lock) = open(&path) else { return Ok(None) };
+        let Ok(lock) = OpenOptions::new().read(true).write(true).open(&path) else { return Ok(None) };
         match lock.try_lock() {
             Ok(()) => Ok(is_at(&lock, &path).then_some(Self(lock))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -52,6 +58,57 @@ impl Lock {
     pub(crate) fn into_descriptor(self) -> OwnedFd {
         self.0.into()
     }
+}
+
+/// Takes a run directory away, lock and all; not being there is fine.
+pub(crate) fn remove_run(paths: &Paths, id: &ContainerId) -> Result<()> {
+    let (run, aside) = (paths.run(id), paths.run_aside(id, Aside::Gone));
+    match fs::rename(&run, &aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::io(format_args!("take {} away", run.display()), &error))
+        }
+        _ => files::remove(&aside),
+    }
+}
+
+/// Takes a run directory away that lies aside since its maker, or whoever took it away, died.
+pub(crate) fn remove_aside(paths: &Paths, directory: &Path, aside: Aside) -> Result<()> {
+    let _lock = match aside {
+        Aside::New => match try_exclusive(&paths.lock_in(directory)) {
+            Ok(Some(lock)) => Some(lock),
+            // Its maker lives; or it has its name by now.
+            _ => return Ok(()),
+        },
+        Aside::Gone => None,
+    };
+    files::remove(directory)
+}
+
+/// Holds a file's lock alone until dropped; waits for it.
+pub(crate) fn exclusive(path: &Path) -> Result<File> {
+    let failed = |error: std::io::Error| Failure::io(format_args!("lock {}", path.display()), &error);
+    let file = open(path).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
+}
+
+/// Holds a file's lock alone, if nobody has it now.
+pub(crate) fn try_exclusive(path: &Path) -> Result<Option<File>> {
+    let failed = |error: std::io::Error| Failure::io(format_args!("lock {}", path.display()), &error);
+    let file = open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Holds a file's lock together with others that only look, until dropped; waits for it.
+pub(crate) fn shared(path: &Path) -> Result<File> {
+    let failed = |error: std::io::Error| Failure::io(format_args!("lock {}", path.display()), &error);
+    let file = open(path).map_err(failed)?;
+    file.lock_shared().map_err(failed)?;
+    Ok(file)
 }
 
 fn open(path: &Path) -> std::io::Result<File> {

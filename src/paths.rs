@@ -22,6 +22,25 @@ pub struct Paths {
     run_root: PathBuf,
 }
 
+/// Why a run directory does not have its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// It is being made.
+    New,
+    /// It is being taken away.
+    Gone,
+}
+
+impl Aside {
+    /// How its name begins.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::New => ".new-",
+            Self::Gone => ".gone-",
+        }
+    }
+}
+
 impl Paths {
     /// The given roots, or those of the environment (CONEX_ROOT, CONEX_RUN_ROOT), or the usual ones.
     pub fn choose(root: Option<PathBuf>, run_root: Option<PathBuf>) -> Self {
@@ -89,6 +108,11 @@ impl Paths {
         self.run_root.join(id.as_str())
     }
 
+    /// The same before its lock is taken, and while it is taken away: what has the id's name always has a lock.
+    pub fn run_aside(&self, id: &ContainerId, aside: Aside) -> PathBuf {
+        self.run_root.join(format!("{}{id}", aside.prefix()))
+    }
+
     /// Its facts meanwhile.
     pub fn state(&self, id: &ContainerId) -> PathBuf {
         self.run(id).join("state.json")
@@ -96,7 +120,12 @@ impl Paths {
 
     /// Locked by whoever is in charge of it.
     pub fn lock(&self, id: &ContainerId) -> PathBuf {
-        self.run(id).join("lock")
+        self.lock_in(&self.run(id))
+    }
+
+    /// The lock in a run directory, by that directory's path.
+    pub fn lock_in(&self, run: &Path) -> PathBuf {
+        run.join("lock")
     }
 
     /// A file of the run directory that the container sees: hosts, hostname, resolv.conf.
@@ -139,9 +168,19 @@ impl Paths {
         (place.join("rootfs"), place.join("config.json"))
     }
 
-    /// A place beside the images where one is made before it is moved in.
-    pub fn image_in_the_making(&self, id: &ContainerId) -> PathBuf {
-        self.images().join(format!(".{}", id.short()))
+    /// A place beside the images where one is made before it is moved in, by whoever has the image's lock.
+    pub fn image_in_the_making(&self, name: &str) -> PathBuf {
+        self.images().join(format!(".{name}.making"))
+    }
+
+    /// Locked by whoever makes an image of this name, and shared by those who make containers of it.
+    pub fn image_lock(&self, name: &str) -> PathBuf {
+        self.images().join(format!(".{name}.lock"))
+    }
+
+    /// Locked by whoever installs a program of ours.
+    pub fn programs_lock(&self) -> PathBuf {
+        self.programs().join(".lock")
     }
 
     /// The engine's own programs.

@@ -9,23 +9,30 @@ use crate::{
     failure::{Failure, Result},
     files,
     kernel::Kernel,
-    lock::Lock,
+    lock::{self, Lock},
     namespaces::ContainerId,
-    paths::Paths,
+    paths::{Aside, Paths},
     stack,
     state::{State, Status, UNSEEN},
 };
 
-/// Looks at every container that has a run directory: those that live, and those that a crash left.
-pub(crate) fn all(engine: &Engine) -> Result<()> {
+/// Looks at every container that has a run directory: those that live, and those that a crash left. Gives what could not
+/// be finished, which harms nobody but that container.
+pub(crate) fn all(engine: &Engine) -> Result<Vec<Failure>> {
     let directory = engine.paths().run_root();
     let entries = fs::read_dir(directory).map_err(|error| Failure::io(directory.display(), &error))?;
-    for entry in entries.flatten() {
-        if let Some(id) = entry.file_name().to_str().and_then(|name| ContainerId::parse(name).ok()) {
-            one(engine, &id)?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    Ok(names.filter_map(|name| by_name(engine, &name).err()).collect())
+}
+
+fn by_name(engine: &Engine, name: &str) -> Result<()> {
+    for aside in [Aside::New, Aside::Gone] {
+        if let Some(id) = name.strip_prefix(aside.prefix()).and_then(|id| ContainerId::parse(id).ok()) {
+            return lock::remove_aside(engine.paths(), &engine.paths().run_aside(&id, aside), aside);
         }
     }
-    Ok(())
+    let Ok(id) = ContainerId::parse(name) else { return Ok(()) };
+    one(engine, &id).map_err(|failure| Failure { message: format!("container {}: {failure}", id.short()), ..failure })
 }
 
 /// Finishes one container, if nobody is at it.

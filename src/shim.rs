@@ -1,14 +1,16 @@
 //! The shim: one process a container, with one thread. It makes the container, carries its output, waits for its end,
 //! takes it down and writes what happened. `main` runs in a program of its own, which the library embeds.
 
+mod companions;
 mod relay;
 mod streams;
 
 use std::{env, ffi::CStr, process::ExitCode, rc::Rc};
 
 use rustix::{
+    fs::Mode,
     io::fcntl_dupfd_cloexec,
-    process::{DumpableBehavior, set_dumpable_behavior, setsid},
+    process::{DumpableBehavior, set_dumpable_behavior, setsid, umask},
     stdio::{stdin, stdout},
     thread::set_name,
 };
@@ -25,6 +27,7 @@ use crate::{
     state::{Identity, State, Status, now_unix_ms},
     stream::{Frame, Orders, Stream},
 };
+use companions::Companions;
 use relay::Relay;
 use streams::Streams;
 
@@ -58,6 +61,8 @@ impl Shim {
         let stream = Stream::of(fcntl_dupfd_cloexec(stdin(), 3).map_err(failed)?);
         let lock = fcntl_dupfd_cloexec(stdout(), 3).map_err(failed)?;
         streams::silence().map_err(|error| Failure::io("take over", &error))?;
+        // Modes are what this file's neighbours say, whatever the caller's umask.
+        umask(Mode::empty());
         set_name(COMM).map_err(failed)?;
         setsid().map_err(failed)?;
         let received = stream.receive().map_err(|error| Failure::io("hear the orders", &error))?;
@@ -106,11 +111,13 @@ impl Shim {
         let running = running?;
         streams.watch(running.console());
         let state = self.started(&running)?;
+        let companions = Companions::of(&choices, running.target().pid());
         self.say_started(&running)?;
         let mut relay = Relay::new(self.stream.clone(), streams);
         relay.run(running.pidfd()).map_err(|error| Failure::io("carry the container's output", &error))?;
         // What could not be taken down is tried again by whoever removes the container.
         let code = running.wait()?.exit.status();
+        companions.kill();
         self.finish(state.ended(code));
         relay.drain();
         Ok(code)

@@ -9,7 +9,7 @@ use std::{
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
-use crate::{failure::Result, files, namespaces::ContainerId, paths::Paths};
+use crate::{failure::Result, files, lock, namespaces::ContainerId, paths::Paths};
 
 /// Where a container is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +93,7 @@ impl State {
     /// Writes the facts of a container that has ended, and takes away what it had while it ran.
     pub(crate) fn write_ended(&self, paths: &Paths, id: &ContainerId) -> Result<()> {
         files::write(&paths.ended(id), &self.bytes(), 0o600)?;
-        files::remove(&paths.run(id))
+        lock::remove_run(paths, id)
     }
 
     fn bytes(&self) -> Vec<u8> {

@@ -45,7 +45,12 @@ fn words(test: &TestHost) {
     let table: [(&[&str], i32, &str, &str); 19] = [
         (&["--no-such-flag"], 125, "there is no flag --no-such-flag", "conex run --help"),
         (&["--hostnam", "x"], 125, "there is no flag --hostnam", "did you mean --hostname?"),
-        (&["--rm=maybe"], 125, "invalid value 'maybe' for '--rm[=<BOOL>]'", "conex run --help"),
+        (
+            &["--rm=maybe"],
+            125,
+            "invalid value 'maybe' for '--rm[=<BOOL>]': it is neither true nor false",
+            "conex run --help",
+        ),
         (&["--name", "a/b"], 125, "\"a/b\" can't be a name", names),
         (&["--name", "a"], 125, "\"a\" can't be a name", names),
         (
@@ -138,7 +143,7 @@ fn images(test: &TestHost) {
         hint,
     );
     let missing = conex(test, &["image", "from-host", "x", "no-such-program"]);
-    expect(test, &missing, 125, "this machine has no program \"no-such-program\"", "give its path");
+    expect(test, &missing, 1, "this machine has no program \"no-such-program\"", "give its path");
 }
 
 fn much(test: &TestHost) {
@@ -161,7 +166,7 @@ fn much(test: &TestHost) {
 fn docker(test: &TestHost) {
     let help = |words: &[&str]| test.run(Command::new("docker").args(words).env("HOME", "/nowhere")).success();
     let run_help = help(&["run", "--help"]);
-    let flags = flags(&run_help);
+    let flags = flags_of(&run_help);
     assert!(flags.len() > 100 && flags.contains("--cpus") && flags.contains("-v"), "{flags:?}");
     let unknown: Vec<&String> = flags
         .iter()
@@ -174,6 +179,17 @@ fn docker(test: &TestHost) {
         })
         .collect();
     assert!(unknown.is_empty(), "neither work nor are refused: {unknown:?}");
+    for verb in ["ps", "rm", "version", "info", "image"] {
+        let words = |word: &str| conex(test, &[verb, word]).err;
+        let named = |word: &&String| words(word).contains("there is no ");
+        let (flags, verbs) = (flags_of(&help(&[verb, "--help"])), verbs_or_none(&help(&[verb, "--help"])));
+        let unknown: Vec<&String> = flags.iter().chain(&verbs).filter(named).collect();
+        assert!(unknown.is_empty(), "{verb}: neither work nor are refused: {unknown:?}");
+    }
+    let global = flags_of(&help(&["--help"]));
+    let unknown: Vec<&String> =
+        global.iter().filter(|flag| conex(test, &[flag, "ps"]).err.contains("there is no ")).collect();
+    assert!(unknown.is_empty(), "before any verb: neither work nor are refused: {unknown:?}");
     let unknown: Vec<String> = verbs(&help(&["--help"]))
         .into_iter()
         .filter(|verb| conex(test, &[verb, "--help"]).err.contains("there is no command"))
@@ -182,7 +198,7 @@ fn docker(test: &TestHost) {
 }
 
 /// Long and short flags, as the lines of a help begin with them.
-fn flags(help: &str) -> BTreeSet<String> {
+fn flags_of(help: &str) -> BTreeSet<String> {
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let words =
         lines.flat_map(|line| line.split([' ', ',']).take_while(|word| word.is_empty() || word.starts_with('-')));
@@ -191,6 +207,12 @@ fn flags(help: &str) -> BTreeSet<String> {
 
 /// The first words of the indented lines below headings that end with «Commands:».
 fn verbs(help: &str) -> BTreeSet<String> {
+    let verbs = verbs_or_none(help);
+    assert!(verbs.contains("run") && verbs.contains("pull"), "{verbs:?}");
+    verbs
+}
+
+fn verbs_or_none(help: &str) -> BTreeSet<String> {
     let mut inside = false;
     let mut verbs = BTreeSet::new();
     for line in help.lines() {
@@ -200,7 +222,6 @@ fn verbs(help: &str) -> BTreeSet<String> {
             verbs.insert(verb.trim_end_matches('*').to_owned());
         }
     }
-    assert!(verbs.contains("run") && verbs.contains("pull"), "{verbs:?}");
     verbs
 }
 

@@ -22,6 +22,11 @@ fn main() -> ExitCode {
             Case::user("namespaces_are_shared_as_asked_as_a_user", shared),
             Case::root("rights_limits_and_settings_are_as_asked", settings),
             Case::root("only_the_streams_that_are_attached_are_shown", attached),
+            Case::root("our_umask_is_not_the_container_s", umask),
+            Case::root("standard_streams_can_be_opened_again_by_any_user", reopened),
+            Case::root("what_a_container_leaves_in_the_host_s_pid_namespace_is_killed", companions),
+            Case::root("an_empty_value_is_none", empty_values),
+            Case::root("a_full_pipe_keeps_no_signal_from_the_container", full_pipe),
             Case::root("a_pipeline_ends_when_its_reader_does", pipeline),
             Case::root("signals_that_are_not_passed_on_are_ours", not_passed_on),
             Case::root("what_is_explained_is_told_on_standard_error", explained),
@@ -177,4 +182,67 @@ fn pipeline(test: &TestHost) {
     child.stdout.take().expect("a pipe").read_exact(&mut [0; 1000]).expect("it writes");
     testkit::wait_until("the container ended with its reader", || child.try_wait().expect("a child").is_some());
     assert!(is_clean(test));
+}
+
+fn umask(test: &TestHost) {
+    let shell = |script: &str| {
+        let mut command = std::process::Command::new("sh");
+        let (root, run_root) = rig::roots(test);
+        command.env("CONEX_ROOT", root).env("CONEX_RUN_ROOT", run_root).env("CONEX", test.program("conex"));
+        test.run(command.args(["-c", script])).success()
+    };
+    shell("umask 077; $CONEX image from-host box busybox");
+    let look = "stat -c %a / /etc /etc/passwd /etc/hosts; umask";
+    let out = shell(&format!("umask 077; $CONEX run --rm --network none -u 1000 box busybox sh -c '{look}'"));
+    assert_eq!(out, "755\n755\n644\n644\n0022\n");
+}
+
+fn reopened(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let root = rootfs.to_str().expect("text");
+    let script = "cat /dev/stdin; echo out > /dev/stdout; echo err > /dev/stderr";
+    let arguments = ["run", "--rm", "-i", "-u", "1000", "--network", "none", "--rootfs", root, "sh", "-c", script];
+    let mut child = command(test, &arguments);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"in\n").expect("taken");
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"in\nout\n"[..], &b"err\n"[..]));
+}
+
+fn companions(test: &TestHost) {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a reaper of orphans");
+    let rootfs = test.rootfs("rootfs");
+    run(test, &rootfs, &["--pid", "host"], "sleep 98765 > /dev/null 2>&1 & sleep 98765 > /dev/null 2>&1 &").success();
+    testkit::wait_until("its companions are gone", || {
+        while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
+        !run(test, &rootfs, &["--pid", "host"], "ps").success().contains("98765")
+    });
+}
+
+fn empty_values(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let flags = ["-u", "", "-w", "", "-h", "", "--name", "", "--shm-size", "0", "--ipc", "", "--pid", ""];
+    assert_eq!(run(test, &rootfs, &flags, "id -u; pwd").success(), "0\n/\n");
+    assert_eq!(
+        run(test, &rootfs, &["--read-only=1", "--init=F"], "echo $$; touch /x || echo sealed").out,
+        "1\nsealed\n"
+    );
+}
+
+fn full_pipe(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let root = rootfs.to_str().expect("text");
+    let script = "trap 'exit 6' TERM; echo up; while :; do echo more; done";
+    let arguments = ["run", "--rm", "--init", "--network", "none", "--rootfs", root, "sh", "-c", script];
+    let mut child = command(test, &arguments).stdout(Stdio::piped()).spawn().expect("started");
+    let mut out = child.stdout.take().expect("a pipe");
+    out.read_exact(&mut [0; 3]).expect("it is up");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
+        .expect("sent");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    // The signal is there; the shell sees it once its own write has room.
+    let mut rest = Vec::new();
+    out.read_to_end(&mut rest).expect("the rest");
+    assert_eq!(child.wait().expect("ended").code(), Some(6));
 }

@@ -23,6 +23,9 @@ fn main() -> ExitCode {
             Case::root("the_root_of_somebody_else_is_refused", somebody_else_s),
             Case::root("an_open_root_is_refused", open),
             Case::root("a_broken_record_is_told_and_can_be_removed", broken),
+            Case::root("one_container_that_can_t_be_finished_keeps_nobody_from_the_rest", unfinished),
+            Case::root("a_tree_deeper_than_our_descriptors_is_removed", deep),
+            Case::root("many_first_uses_of_starter_make_one_image", first_uses),
             Case::root("a_name_left_by_a_reboot_is_free", stale_name),
             Case::root("a_root_that_no_overlay_can_say_is_refused", unspeakable),
             Case::root("a_record_left_by_a_reboot_has_ended", rebooted),
@@ -155,4 +158,67 @@ fn unspeakable(test: &TestHost) {
     let output = conex(test, &[&flags[..], &["run", "--rm", "box", "busybox", "true"]].concat());
     assert!(output.status == 125 && output.err.contains("can't be a layer"), "{output:?}");
     assert!(entries(&root.join("containers")).is_empty());
+}
+
+/// Method: a full disk, and a container whose shim was killed on it.
+fn unfinished(test: &TestHost) {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("a reaper of orphans");
+    let (root, _) = roots(test);
+    fs::create_dir(&root).expect("a directory");
+    mount("tmpfs", &root, "tmpfs", MountFlags::empty(), Some(c"mode=700,size=8m")).expect("mounted");
+    image(test);
+    keep(test, "other");
+    let script = "dd if=/dev/zero of=/big bs=4k 2> /dev/null; echo full; sleep 1000";
+    let arguments = ["run", "--network", "none", "--name", "big", "box", "busybox", "sh", "-c", script];
+    let mut child = rig::command(test, &arguments).stdout(std::process::Stdio::piped()).spawn().expect("started");
+    std::io::Read::read_exact(child.stdout.as_mut().expect("a pipe"), &mut [0; 5]).expect("it is full");
+    let list = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).expect("its shim");
+    let shim = list.trim().parse().ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
+    rustix::process::kill_process(shim, rustix::process::Signal::KILL).expect("killed");
+    assert_eq!(child.wait().expect("ended").code(), Some(255));
+    testkit::wait_until("its process is gone", || {
+        while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
+        fs::read_to_string("/proc/self/task/1/children").unwrap_or_default().trim().is_empty()
+    });
+    let table = conex(test, &["ps", "-a"]);
+    assert!(table.status == 0 && table.out.contains("other"), "{table:?}");
+    conex(test, &["rm", "-f", "big"]).success();
+    assert!(run(test).status == 0);
+    conex(test, &["rm", "other"]).success();
+    assert!(is_clean(test));
+    unmount(&root, UnmountFlags::empty()).expect("unmounted");
+}
+
+fn deep(test: &TestHost) {
+    image(test);
+    let script = "i=0; while [ $i -lt 1500 ]; do mkdir d && cd -P d || exit 1; i=$((i+1)); done";
+    let arguments = ["run", "--rm", "--network", "none", "box", "busybox", "sh", "-c", script];
+    conex(test, &arguments).success();
+    assert!(is_clean(test));
+    assert_eq!(conex(test, &["ps", "-aq"]).success(), "");
+}
+
+fn first_uses(test: &TestHost) {
+    let start = |_| {
+        let mut command = rig::command(test, &["run", "--rm", "--network", "none", "starter", "echo", "here"]);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("started")
+    };
+    let children: Vec<std::process::Child> = (0..8).map(start).collect();
+    for child in children {
+        let output = child.wait_with_output().expect("ended");
+        assert_eq!(output.stdout, b"here\n", "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let mut user =
+        rig::command(test, &["run", "--name", "user", "--network", "none", "starter:latest", "sleep", "1000"]);
+    let mut user = user.spawn().expect("started");
+    testkit::wait_until("it runs", || conex(test, &["ps"]).out.contains("user"));
+    let replaced = conex(test, &["image", "from-host", "starter", "busybox"]);
+    assert!(replaced.status == 1 && replaced.err.contains("is used by container"), "{replaced:?}");
+    conex(test, &["rm", "-f", "user"]).success();
+    user.wait().expect("ended");
+    // What was begun and never finished goes with the next command.
+    let (root, _) = roots(test);
+    fs::create_dir_all(root.join("made/.half.making/rootfs")).expect("a directory");
+    conex(test, &["ps"]).success();
+    assert!(!root.join("made/.half.making").exists());
 }

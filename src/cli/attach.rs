@@ -1,7 +1,7 @@
 //! Being attached to a container: its output to ours, our input to it, our signals passed on, the terminal raw meanwhile.
 
 use std::{
-    io::{self, Write},
+    io,
     os::fd::{AsFd, OwnedFd},
 };
 
@@ -12,7 +12,7 @@ use nix::sys::{
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::{Errno, ioctl_fionbio, read, retry_on_intr, write},
-    stdio::stdin,
+    stdio::{stderr, stdin, stdout},
     termios::{Winsize, tcsetwinsize},
 };
 
@@ -29,6 +29,8 @@ pub(super) enum Ending {
     Status(u8),
     /// The user went away by the detach keys; the container goes on.
     Detached,
+    /// The shim died without a word: nobody knows how the container ended.
+    Lost,
 }
 
 /// What is attached to what.
@@ -58,8 +60,6 @@ pub(super) struct Shown {
     pub(super) errors: bool,
 }
 
-/// The shim died without a word: nobody knows how the container ended.
-const UNSEEN: u8 = 255;
 /// More than any terminal or pipe gives at once.
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -69,6 +69,8 @@ struct State {
     raw: Option<RawMode>,
     /// What was read from our standard input and not yet taken.
     waiting: Vec<u8>,
+    /// What the container wrote and our reader has not yet taken.
+    unshown: Unshown,
     reads: bool,
     status: Option<u8>,
 }
@@ -79,7 +81,8 @@ impl Attach<'_> {
         let failed = |error: io::Error| Failure::io("stay attached", &error);
         let signals = self.catch_signals().map_err(failed)?;
         let reads = self.input.is_some() || self.types;
-        let mut state = State { console: None, raw: None, waiting: Vec::new(), reads, status: None };
+        let unshown = Unshown { bytes: Vec::new(), is_errors: false };
+        let mut state = State { console: None, raw: None, waiting: Vec::new(), unshown, reads, status: None };
         if let Some(input) = &self.input {
             // A container that reads nothing must not keep its output from us.
             ioctl_fionbio(input, true).map_err(|errno| failed(errno.into()))?;
@@ -89,10 +92,13 @@ impl Attach<'_> {
             if ready.signal {
                 self.pass_signals(&signals, &state).map_err(failed)?;
             }
-            if ready.input && self.read_input(&mut state).map_err(failed)? {
+            if ready.input && self.read_input(&mut state) {
                 return Ok(Ending::Detached);
             }
             self.write_input(&mut state);
+            if ready.output {
+                self.show(&mut state.unshown);
+            }
             if ready.frame
                 && let Some(ending) = self.take_frame(&mut state)?
             {
@@ -124,10 +130,15 @@ impl Attach<'_> {
         let reads = state.reads && state.waiting.is_empty() && target.is_some();
         let writes = !state.waiting.is_empty();
         let (of_stdin, of_target) = (stdin(), target.map(AsFd::as_fd).filter(|_| writes));
-        let mut fds = vec![
-            PollFd::from_borrowed_fd(self.stream.descriptor(), PollFlags::IN),
-            PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN),
-        ];
+        // Nothing more is taken from the container while our reader has not taken what is there.
+        let shows = !state.unshown.bytes.is_empty();
+        let (of_output, of_errors) = (stdout(), stderr());
+        let source = match (shows, state.unshown.is_errors) {
+            (false, _) => PollFd::from_borrowed_fd(self.stream.descriptor(), PollFlags::IN),
+            (true, false) => PollFd::from_borrowed_fd(of_output, PollFlags::OUT),
+            (true, true) => PollFd::from_borrowed_fd(of_errors, PollFlags::OUT),
+        };
+        let mut fds = vec![source, PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)];
         if reads {
             fds.push(PollFd::from_borrowed_fd(of_stdin, PollFlags::IN));
         }
@@ -136,7 +147,8 @@ impl Attach<'_> {
         }
         retry_on_intr(|| poll(&mut fds, None))?;
         let ready = |n: usize| !fds[n].revents().is_empty();
-        Ok(Ready { frame: ready(0), signal: ready(1), input: reads && ready(2) })
+        let source = ready(0);
+        Ok(Ready { frame: source && !shows, output: source && shows, signal: ready(1), input: reads && ready(2) })
     }
 
     fn pass_signals(&self, signals: &SignalFd, state: &State) -> io::Result<()> {
@@ -153,27 +165,28 @@ impl Attach<'_> {
     }
 
     /// Whether the user typed the keys that detach.
-    fn read_input(&mut self, state: &mut State) -> io::Result<bool> {
+    fn read_input(&mut self, state: &mut State) -> bool {
         let mut buffer = vec![0; BUFFER_BYTES];
         let length = match retry_on_intr(|| read(stdin(), &mut buffer)) {
-            Err(Errno::AGAIN) => return Ok(false),
-            Err(Errno::IO) => 0,
-            other => other?,
+            Err(Errno::AGAIN) => return false,
+            // A directory, or a terminal that hung up: there is nothing to read from it.
+            Err(_) => 0,
+            Ok(length) => length,
         };
         if length == 0 {
             state.reads = false;
             // Only our side closes: what the container still has to say goes on.
             self.input = None;
-            return Ok(false);
+            return false;
         }
         buffer.truncate(length);
         if state.console.is_none() {
             state.waiting = buffer;
-            return Ok(false);
+            return false;
         }
         let (typed, detached) = self.keys.filter(&buffer);
         state.waiting = typed;
-        Ok(detached)
+        detached
     }
 
     fn write_input(&mut self, state: &mut State) {
@@ -196,12 +209,12 @@ impl Attach<'_> {
     fn take_frame(&mut self, state: &mut State) -> Result<Option<Ending>> {
         let received = self.stream.receive().map_err(|error| Failure::io("listen to the shim", &error))?;
         let Some((frame, descriptor)) = received else {
-            return Ok(Some(Ending::Status(state.status.take().unwrap_or(UNSEEN))));
+            return Ok(Some(state.status.take().map_or(Ending::Lost, Ending::Status)));
         };
         match frame {
             Frame::Started => self.started(state, descriptor)?,
-            Frame::Output(bytes) if self.shown.output => self.show_output(&bytes),
-            Frame::Errors(bytes) if self.shown.errors => _ = show(&mut io::stderr().lock(), &bytes),
+            Frame::Output(bytes) if self.shown.output => state.unshown = Unshown { bytes, is_errors: false },
+            Frame::Errors(bytes) if self.shown.errors => state.unshown = Unshown { bytes, is_errors: true },
             Frame::Told(record) => {
                 if let Some(narration) = self.narration {
                     narration.tell(record);
@@ -216,7 +229,7 @@ impl Attach<'_> {
                 state.raw = None;
                 state.status = Some(code);
             }
-            Frame::Removed => return Ok(Some(Ending::Status(state.status.unwrap_or(UNSEEN)))),
+            Frame::Removed => return Ok(Some(state.status.map_or(Ending::Lost, Ending::Status))),
             _ => {}
         }
         // The facts are written before the last word; what remains is only the shim's own end.
@@ -224,11 +237,28 @@ impl Attach<'_> {
         Ok(done.map(Ending::Status))
     }
 
-    fn show_output(&mut self, bytes: &[u8]) {
-        if !show(&mut io::stdout().lock(), bytes) {
-            self.shown.output = false;
-            // A shim that is gone is told by the stream's end.
-            let _ = self.stream.send(&Frame::Unread, None);
+    /// Shows as much as a pipe with room takes without making us wait: signals must get through.
+    fn show(&mut self, unshown: &mut Unshown) {
+        let length = unshown.bytes.len().min(PIPE_BUF);
+        let piece = &unshown.bytes[..length];
+        let written = match unshown.is_errors {
+            false => retry_on_intr(|| write(stdout(), piece)),
+            true => retry_on_intr(|| write(stderr(), piece)),
+        };
+        match written {
+            Ok(written) => drop(unshown.bytes.drain(..written)),
+            Err(Errno::AGAIN) => {}
+            // Nobody reads it any more.
+            Err(_) if unshown.is_errors => {
+                self.shown.errors = false;
+                unshown.bytes.clear();
+            }
+            Err(_) => {
+                self.shown.output = false;
+                unshown.bytes.clear();
+                // A shim that is gone is told by the stream's end.
+                let _ = self.stream.send(&Frame::Unread, None);
+            }
         }
     }
 
@@ -253,11 +283,16 @@ impl Attach<'_> {
 
 struct Ready {
     frame: bool,
+    output: bool,
     signal: bool,
     input: bool,
 }
 
-/// `false` once nobody reads.
-fn show(to: &mut impl Write, bytes: &[u8]) -> bool {
-    to.write_all(bytes).and_then(|()| to.flush()).is_ok()
+/// Output on its way to our reader; one stream's at a time.
+struct Unshown {
+    bytes: Vec<u8>,
+    is_errors: bool,
 }
+
+/// A pipe that is ready to be written takes this much at once. See pipe(7).
+const PIPE_BUF: usize = 4096;

@@ -156,13 +156,55 @@ pub(super) const RUN_FLAGS: [(&str, &str); 72] = [
 pub(super) const MORE_RUN_FLAGS: [(&str, &str); 3] =
     [("-v", VOLUMES), ("--volume-driver", VOLUMES), ("--volumes-from", VOLUMES)];
 
+/// Docker's flags of the other verbs that conex has, and those before any verb; its verbs below `image`.
+pub(super) const OTHERS: [(&str, &str); 37] = [
+    ("--filter", LIFE),
+    ("-f", LIFE),
+    ("--format", LIFE),
+    ("--last", LIFE),
+    ("-n", LIFE),
+    ("--latest", LIFE),
+    ("-l", LIFE),
+    ("--size", LIFE),
+    ("-s", LIFE),
+    ("--link", NETWORKS),
+    ("--volumes", VOLUMES),
+    ("-v", VOLUMES),
+    ("--config", NEVER),
+    ("--context", NEVER),
+    ("-c", NEVER),
+    ("--debug", NEVER),
+    ("-D", NEVER),
+    ("--host", API),
+    ("-H", API),
+    ("--log-level", NEVER),
+    ("--tls", API),
+    ("--tlscacert", API),
+    ("--tlscert", API),
+    ("--tlskey", API),
+    ("--tlsverify", API),
+    ("build", BUILDS),
+    ("history", LAYERS),
+    ("import", LAYERS),
+    ("inspect", LAYERS),
+    ("load", LAYERS),
+    ("prune", LAYERS),
+    ("pull", LAYERS),
+    ("push", LAYERS),
+    ("rm", LAYERS),
+    ("save", LAYERS),
+    ("tag", LAYERS),
+    ("--no-trunc", LAYERS),
+];
+
 /// The refusal of something of docker's, if that is what was not understood.
 pub(super) fn explain(error: &clap::Error, arguments: &[OsString]) -> Option<Failure> {
     let (kind, table): (_, Vec<&(&str, &str)>) = match error.kind() {
-        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, VERBS.iter().collect()),
+        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, VERBS.iter().chain(&OTHERS).collect()),
         ErrorKind::UnknownArgument if arguments.iter().any(|word| word == "run") => {
             (ContextKind::InvalidArg, RUN_FLAGS.iter().chain(&MORE_RUN_FLAGS).collect())
         }
+        ErrorKind::UnknownArgument => (ContextKind::InvalidArg, OTHERS.iter().collect()),
         _ => return None,
     };
     let word = error.get(kind)?.to_string();

@@ -29,8 +29,10 @@ pub(super) fn choices(flags: &RunFlags, root: Root<'_>, words: &[String], engine
         read_only: switches.read_only,
         arguments: arguments(flags, &config, words)?,
         environment: environment(flags, &config, hostname.as_deref())?,
-        directory: flags.workdir.clone().or(config.directory).unwrap_or(plain.directory),
-        user: flags.user.clone().or(config.user).unwrap_or(plain.user),
+        directory: given(flags.workdir.clone(), |path| path.as_os_str().is_empty())
+            .or(config.directory)
+            .unwrap_or(plain.directory),
+        user: given(flags.user.clone(), String::is_empty).or(config.user).unwrap_or(plain.user),
         groups: flags.group_add.clone(),
         terminal: switches.tty,
         stdin: switches.interactive,
@@ -42,7 +44,7 @@ pub(super) fn choices(flags: &RunFlags, root: Root<'_>, words: &[String], engine
         ipc: shared(flags.ipc.as_deref(), "ipc", engine)?,
         host_uts,
         tmpfs: flags.tmpfs.iter().map(|text| tmpfs(text)).collect::<Result<_>>()?,
-        shm_bytes: flags.shm_size.as_deref().map_or(Ok(plain.shm_bytes), bytes)?,
+        shm_bytes: flags.shm_size.as_deref().filter(|size| *size != "0").map_or(Ok(plain.shm_bytes), bytes)?,
         cap_add: flags.cap_add.clone(),
         cap_drop: flags.cap_drop.clone(),
         privileged: switches.privileged,
@@ -55,6 +57,11 @@ pub(super) fn choices(flags: &RunFlags, root: Root<'_>, words: &[String], engine
         remove: switches.rm,
         ..plain
     })
+}
+
+/// Scripts write `-u "$USER"` with a variable that may be empty: an empty value is none.
+fn given<T>(value: Option<T>, is_empty: impl Fn(&T) -> bool) -> Option<T> {
+    value.filter(|value| !is_empty(value))
 }
 
 fn network(text: Option<&str>) -> Result<Network> {
@@ -84,8 +91,8 @@ fn hostname(flags: &RunFlags, network: Network, host_uts: bool, id: &ContainerId
     if host_uts {
         return Ok(None);
     }
-    match &flags.hostname {
-        Some(name) if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c == '/') => {
+    match &given(flags.hostname.clone(), String::is_empty) {
+        Some(name) if name.contains(|c: char| c.is_whitespace() || c == '/') => {
             Err(Failure::new(format!("{name:?} can't be a host name")))
         }
         Some(name) => Ok(Some(name.clone())),

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Begin, Choices, Created, Engine, Failure, Name, Paths, Result,
-    image::{self, Config},
+    image::{self, Config, Found},
     kernel::size_of,
 };
 
@@ -41,15 +41,18 @@ pub(super) struct Run {
     words: Vec<String>,
 }
 
+/// The status where nobody saw the end.
+const UNSEEN: u8 = 255;
 /// Docker's status where standard input must be a terminal and is none.
 const NO_TERMINAL: u8 = 1;
 
 pub(super) fn main(run: Run, paths: Paths) -> Result<u8> {
     let Run { flags, words, .. } = run;
     let attached = Attached::parse(&flags)?;
-    let name = flags.name.as_deref().map(Name::parse).transpose()?;
-    let engine = Engine::open(paths)?;
-    let choices = choices(&flags, &words, &engine)?;
+    let name = flags.name.as_deref().filter(|name| !name.is_empty()).map(Name::parse).transpose()?;
+    let mut engine = super::open(paths)?;
+    // Held until the container is written down.
+    let (choices, image) = choices(&flags, &words, &engine)?;
     let explain = flags.explain.or(flags.dry_run.then_some(Form::Text)).map(Explain::new);
     if let (true, Some(explain)) = (flags.dry_run, &explain) {
         let done = engine.dry_run(&choices, explain.dry_kernel(), choices.terminal.then(size));
@@ -60,6 +63,7 @@ pub(super) fn main(run: Run, paths: Paths) -> Result<u8> {
         complain("conex: no network: bridges come with chapter 6; until then --network none (this) or host");
     }
     let created = engine.create(choices.clone(), name.as_ref())?;
+    drop(image);
     write_id(&flags, &created)?;
     let (theirs, ours) = input(&choices, &attached)?;
     let begin = Begin { stdin: theirs, explain: explain.is_some(), size: size() };
@@ -80,6 +84,12 @@ pub(super) fn main(run: Run, paths: Paths) -> Result<u8> {
             Ok(status)
         }
         Ending::Detached => Ok(0),
+        Ending::Lost => {
+            started.reap();
+            engine.reconcile()?;
+            let message = "the container's shim died, and the container with it; nobody saw how it ended";
+            Err(Failure { status: UNSEEN, ..Failure::new(message) })
+        }
     }
 }
 
@@ -119,14 +129,15 @@ fn size() -> Option<(u16, u16)> {
     size_of(stdin())
 }
 
-fn choices(flags: &RunFlags, words: &[String], engine: &Engine) -> Result<Choices> {
+fn choices(flags: &RunFlags, words: &[String], engine: &Engine) -> Result<(Choices, Option<Found>)> {
     if !["missing", "never"].contains(&flags.pull.as_str()) {
         let hint = "registries come with chapter 4";
         return Err(Failure::new(format!("--pull {} is not possible yet", flags.pull)).with_hint(hint));
     }
     if let Some(rootfs) = &flags.rootfs {
         let path = std::path::absolute(rootfs).map_err(|error| Failure::io("find the root", &error))?;
-        return request::choices(flags, Root { image: None, path: &path, config: Config::default() }, words, engine);
+        let root = Root { image: None, path: &path, config: Config::default() };
+        return Ok((request::choices(flags, root, words, engine)?, None));
     }
     let Some((image, words)) = words.split_first() else {
         let failure =
@@ -134,8 +145,8 @@ fn choices(flags: &RunFlags, words: &[String], engine: &Engine) -> Result<Choice
         return Err(Failure { status: 1, ..failure });
     };
     let found = image::find(engine, image)?;
-    let root = Root { image: Some(image), path: &found.root, config: found.config };
-    request::choices(flags, root, words, engine)
+    let root = Root { image: Some(&found.name), path: &found.root, config: found.config.clone() };
+    Ok((request::choices(flags, root, words, engine)?, Some(found)))
 }
 
 /// Docker's file for scripts: it must not be there before.
@@ -159,6 +170,6 @@ fn input(choices: &Choices, attached: &Attached) -> Result<(Option<OwnedFd>, Opt
         return Ok((None, None));
     }
     let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Failure::io("make a pipe", &errno.into()))?;
-    // Not attached: it stays open for whoever attaches later, which today is nobody.
+    // Not attached: its end comes at once, since nobody can attach later yet.
     Ok((Some(theirs), Some(ours).filter(|_| attached.input)))
 }

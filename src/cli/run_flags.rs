@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::{
+    ArgAction, Args,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 
 use super::explain::Form;
 
@@ -15,11 +18,20 @@ macro_rules! switches {
             $(
                 $(#[$meta])*
                 #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
-                      action = ArgAction::Set, hide_default_value = true, hide_possible_values = true, value_name = "BOOL")]
+                      action = ArgAction::Set, hide_default_value = true, value_parser = switch, value_name = "BOOL")]
                 pub(super) $name: bool,
             )*
         }
     };
+}
+
+/// As Go's flags take it.
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("it is neither true nor false".to_owned()),
+    }
 }
 
 switches! {
@@ -61,7 +73,7 @@ pub(super) struct RunFlags {
     #[arg(long, value_name = "FILE")]
     pub(super) env_file: Vec<PathBuf>,
     /// Working directory
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(super) workdir: Option<PathBuf>,
     /// User, or user:group, by name or number
     #[arg(short, long, allow_hyphen_values = true)]
@@ -128,7 +140,7 @@ pub(super) struct RunFlags {
     pub(super) cidfile: Option<PathBuf>,
     /// Pass our signals on to it
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true",
-          action = ArgAction::Set, value_name = "BOOL", hide_possible_values = true)]
+          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
     pub(super) sig_proxy: bool,
     /// The keys that leave it running
     #[arg(long, value_name = "KEYS")]

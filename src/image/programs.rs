@@ -127,7 +127,9 @@ impl Programs {
         }
         for (name, text) in FILES {
             let path = self.inside(&Path::new("/").join(name));
-            fs::write(&path, text).map_err(|error| Failure::io(format_args!("write {}", path.display()), &error))?;
+            let written =
+                fs::write(&path, text).and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o644)));
+            written.map_err(|error| Failure::io(format_args!("write {}", path.display()), &error))?;
         }
         let terminal = TERMINALS.iter().map(Path::new).find(|path| path.is_file());
         terminal.map_or(Ok(()), |path| self.add_file(path).map(drop))
@@ -176,7 +178,8 @@ impl Programs {
             return Ok(());
         }
         let mut below = self.root.clone();
-        fs::create_dir_all(&below).map_err(|error| failed(&error))?;
+        let made = fs::create_dir_all(&below).and_then(|()| fs::set_permissions(&below, Permissions::from_mode(0o755)));
+        made.map_err(|error| failed(&error))?;
         for name in path.components().filter(|component| matches!(component, std::path::Component::Normal(_))) {
             below.push(name);
             if !below.is_dir() {

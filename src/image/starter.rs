@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Config, Made, STARTER, programs};
+use super::{Config, Existing, Made, STARTER, programs};
 use crate::{
     engine::Engine,
     failure::{Failure, Result},
@@ -97,5 +97,5 @@ fn list() -> Result<Vec<PathBuf>> {
 /// Makes it.
 pub(super) fn make(engine: &Engine) -> Result<Made> {
     let config = Config { command: vec!["sh".to_owned()], ..Config::default() };
-    super::make(engine, STARTER, &list()?, config)
+    super::make(engine, STARTER, &list()?, config, Existing::Keep)
 }

@@ -29,6 +29,7 @@ impl Streams {
             return Ok(Self { output: None, errors: None });
         }
         if let Some(stdin) = stdin {
+            let_open_again(&stdin)?;
             dup2_stdin(&stdin)?;
         }
         let (output, theirs) = pipe()?;
@@ -51,9 +52,13 @@ impl Streams {
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
     ioctl_fionbio(&ours, true)?;
-    // A process that gave up root may open /dev/stdout, which is this pipe, again; nobody else can reach it.
-    fchmod(&theirs, Mode::from_raw_mode(0o666))?;
+    let_open_again(&theirs)?;
     Ok((ours, theirs))
+}
+
+/// A process that gave up root may open /dev/stdout, which is this pipe, again; nobody else can reach it.
+fn let_open_again(pipe: &OwnedFd) -> io::Result<()> {
+    Ok(fchmod(pipe, Mode::from_raw_mode(0o666))?)
 }
 
 /// Makes all three standard streams nothing.

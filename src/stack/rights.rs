@@ -27,14 +27,23 @@ pub(super) fn grant(plan: &mut Plan, choices: &Choices) -> Result<()> {
             }
         });
     }
-    // As docker does: first what goes, then what comes, but a name in both lists comes.
-    for name in &choices.cap_drop {
-        plan.capabilities -= set(name)?;
-    }
-    for name in &choices.cap_add {
-        plan.capabilities |= set(name)?;
-    }
+    let (add, drop) = (sets(&choices.cap_add)?, sets(&choices.cap_drop)?);
+    plan.capabilities = tweak(plan.capabilities, add, drop);
     Ok(())
+}
+
+/// Docker's rule: what is added beats what is dropped, unless it is added by ALL.
+fn tweak(usual: CapabilitySet, add: CapabilitySet, drop: CapabilitySet) -> CapabilitySet {
+    let all = CapabilitySet::all();
+    match (drop == all, add == all) {
+        (true, _) => add,
+        (false, true) => all - drop,
+        (false, false) => (usual - drop) | add,
+    }
+}
+
+fn sets(names: &[String]) -> Result<CapabilitySet> {
+    names.iter().try_fold(CapabilitySet::empty(), |sets, name| Ok(sets | set(name)?))
 }
 
 fn set(name: &str) -> Result<CapabilitySet> {
@@ -53,6 +62,17 @@ fn set(name: &str) -> Result<CapabilitySet> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_added_and_dropped_follows_docker_s_rule() {
+        let (all, none, usual) = (CapabilitySet::all(), CapabilitySet::empty(), CapabilitySet::CHOWN);
+        let (raw, admin) = (CapabilitySet::NET_RAW, CapabilitySet::SYS_ADMIN);
+        assert_eq!(tweak(usual, none, none), usual);
+        assert_eq!(tweak(usual | raw, none, raw), usual);
+        assert_eq!(tweak(usual, admin, all), admin);
+        assert_eq!(tweak(usual, all, admin), all - admin);
+        assert_eq!(tweak(usual, raw, raw), usual | raw);
+    }
 
     #[test]
     fn capabilities_are_named_with_or_without_their_prefix() {

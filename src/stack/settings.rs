@@ -112,12 +112,16 @@ pub(super) fn tmpfs(Tmpfs { target, options }: &Tmpfs) -> Result<Mount> {
             "suid" => attributes -= MountAttrFlags::MOUNT_ATTR_NOSUID,
             "dev" => attributes -= MountAttrFlags::MOUNT_ATTR_NODEV,
             "ro" => attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY,
-            "rw" | "noexec" | "nosuid" | "nodev" => {}
+            "noatime" => attributes |= MountAttrFlags::MOUNT_ATTR_NOATIME,
+            "nodiratime" => attributes |= MountAttrFlags::MOUNT_ATTR_NODIRATIME,
+            "strictatime" => attributes |= MountAttrFlags::MOUNT_ATTR_STRICTATIME,
+            "atime" | "diratime" | "relatime" | "defaults" | "async" | "rw" | "noexec" | "nosuid" | "nodev" => {}
             other if ["size=", "mode=", "uid=", "gid=", "nr_inodes="].iter().any(|key| other.starts_with(key)) => {
                 own.push(other.to_owned());
             }
             other => {
-                let hint = "options are size= mode= uid= gid= nr_inodes= ro rw exec noexec suid nosuid dev nodev";
+                let hint =
+                    "options are size= mode= uid= gid= nr_inodes= ro rw exec suid dev noatime nodiratime strictatime";
                 return Err(Failure::new(format!("a tmpfs has no option {other:?}")).with_hint(hint));
             }
         }
