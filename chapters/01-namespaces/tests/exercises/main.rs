@@ -3,22 +3,19 @@
 
 #![forbid(unsafe_code)]
 
+mod process;
+
 use std::{
-    cell::Cell,
     fs::{self, File},
-    io::{self, Read, Write},
-    os::fd::{AsFd, OwnedFd},
+    io::Read,
+    os::fd::AsFd,
     path::Path,
     process::ExitCode,
 };
 
-use conex_kernel::{
-    Kernel, Root,
-    operations::{AttachRoot, BecomeRoot, ChildMain, ChildPanic, Clone, CloneTree, Cloned, Kill, MakePrivate},
-};
-use conex_namespaces::{Facts, IdMaps, Namespaces, Slot, Target, TimeOffsets, exercises};
+use conex_namespaces::{Facts, Namespaces, Slot, Target, TimeOffsets, exercises};
 use nix::sched::CloneFlags;
-use rustix::mount::MountAttrFlags;
+use process::{Process, link, own_maps, quiet, waiting, with_root};
 use testkit::{Case, TestHost};
 
 fn main() -> ExitCode {
@@ -45,14 +42,6 @@ fn main() -> ExitCode {
 
 const KINDS: [&str; 8] = ["user", "mnt", "pid", "net", "uts", "ipc", "cgroup", "time"];
 
-fn quiet() -> Kernel {
-    Kernel::quiet()
-}
-
-fn own_maps() -> IdMaps {
-    IdMaps::single(rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
-}
-
 /// Facts of a host whose cgroups are v2 alone, or not.
 fn facts(unified: bool) -> Facts {
     let mut facts = Facts::probe().expect("facts");
@@ -61,61 +50,6 @@ fn facts(unified: bool) -> Facts {
         one.directory = if unified { String::new() } else { "memory".to_owned() };
     }
     facts
-}
-
-/// A process that runs `main` in new namespaces; ended when dropped.
-struct Process {
-    cloned: Cloned,
-}
-
-impl Process {
-    fn start<'a>(flags: u64, main: impl FnOnce() -> u8 + 'a) -> Self {
-        let panicked: ChildPanic<'_> = Box::new(|payload| {
-            let text = payload.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            let _ = writeln!(io::stderr(), "{}", text.unwrap_or_default());
-            101
-        });
-        let main: ChildMain<'a> = Box::new(main);
-        let main = Cell::new(Some((main, panicked)));
-        let cloned = quiet().perform("test", Clone { flags, late: 0, cgroup: None, main }).expect("a clone");
-        Self { cloned }
-    }
-
-    fn namespace(&self, kind: &str) -> String {
-        link(&format!("/proc/{}/ns/{kind}", self.cloned.pid))
-    }
-
-    /// Its exit status.
-    fn wait(&self) -> i32 {
-        match nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(self.cloned.pid), None).expect("a child") {
-            nix::sys::wait::WaitStatus::Exited(_, code) => code,
-            other => panic!("it ended with {other:?}"),
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = quiet().perform("test", Kill { pidfd: self.cloned.pidfd.as_fd(), pid: self.cloned.pid });
-        let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(self.cloned.pid), None);
-    }
-}
-
-fn link(path: &str) -> String {
-    fs::read_link(path).expect("a namespace").display().to_string()
-}
-
-/// A process that waits in new namespaces until the writing end is gone.
-fn waiting(flags: u64) -> (Process, OwnedFd) {
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
-    let theirs = write.try_clone().expect("a descriptor");
-    let process = Process::start(flags, move || {
-        drop(theirs);
-        let _ = File::from(read).read(&mut [0]);
-        0
-    });
-    (process, write)
 }
 
 fn all_new(_test: &TestHost) {
@@ -208,37 +142,6 @@ fn said_before_the_end(_test: &TestHost) {
     drop(one);
     let heard = || other.hear().expect("heard").map(|(pid, _)| pid);
     assert_eq!((heard(), heard(), heard()), (Some(1), Some(2), None));
-}
-
-/// Runs `inside` as root of a new user, mount and pid namespace, with a root attached; gives what it printed.
-fn with_root(test: &TestHost, inside: impl Fn(Root<'_>) -> String) -> String {
-    let rootfs = test.rootfs("rootfs");
-    let out = rootfs.join("out");
-    let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
-    let theirs = write.try_clone().expect("a descriptor");
-    let flags = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID;
-    let process = Process::start(flags.bits() as u64, || {
-        drop(theirs);
-        File::from(read).read_exact(&mut [0]).expect("the maps are written");
-        let mut out = File::create(&out).expect("a file");
-        let kernel = quiet();
-        kernel.perform("test", BecomeRoot).expect("root inside");
-        kernel.perform("test", MakePrivate).expect("private");
-        let tree = kernel.perform("test", CloneTree { source: &rootfs, recursive: true }).expect("a tree");
-        let attributes = MountAttrFlags::empty();
-        let attach = AttachRoot { tree: tree.as_fd(), source: &rootfs, made: None, attributes, mapped: false };
-        kernel.perform("test", attach).expect("attached");
-        out.write_all(inside(Root { fd: tree.as_fd(), path: &rootfs }).as_bytes()).expect("written");
-        0
-    });
-    let pid = process.cloned.pid;
-    let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-    fs::write(format!("/proc/{pid}/setgroups"), "deny").expect("written");
-    fs::write(format!("/proc/{pid}/uid_map"), format!("0 {uid} 1")).expect("written");
-    fs::write(format!("/proc/{pid}/gid_map"), format!("0 {gid} 1")).expect("written");
-    File::from(write).write_all(b"!").expect("said");
-    assert_eq!(process.wait(), 0, "what it said is above");
-    fs::read_to_string(rootfs.join("out")).expect("told")
 }
 
 fn proc(test: &TestHost) {
