@@ -1,0 +1,162 @@
+//! What the tool does to a tree: each command a function of the tree's root and an exercise, and of nothing else.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    Whose, check,
+    floor::Place,
+    git::{BASE, ensure_base, git, notes},
+    table::{self, Exercise},
+};
+
+/// Empties the function, unless it is somebody's work; gives the card.
+pub fn start(root: &Path, exercise: &Exercise) -> Result<String> {
+    ensure_base(root)?;
+    let place = Place::read(root, exercise)?;
+    match place.whose(exercise) {
+        Whose::Yours => {
+            bail!("{0} holds work of yours, which stays; cargo workbook reset {0} puts it aside first", exercise.id)
+        }
+        Whose::Blank => {}
+        Whose::Reference => {
+            let blank = crate::blank::blank(&exercise.id, &place.function, &exercise.task);
+            place.write(root, exercise, &blank)?;
+        }
+    }
+    Ok(card(exercise))
+}
+
+/// An exercise on a card of 80 columns.
+pub fn card(exercise: &Exercise) -> String {
+    let Exercise { id, minutes, needs, target, change, keep, passing, .. } = exercise;
+    let needs = match needs.as_str() {
+        "either" => "as you are, root or not",
+        "root" => "root",
+        _ => "an ordinary user",
+    };
+    let mut card = format!("{id}   about {minutes} minutes, {needs}\n");
+    let parts = [("target", target), ("change", change), ("keep", keep), ("passing", passing)];
+    for (name, text) in parts {
+        let _ = write!(card, "\n{}", wrapped(&format!("{name:<9}"), text));
+    }
+    let _ = write!(card, "\nrun      cargo workbook check {id}\n");
+    card
+}
+
+/// Text in lines of 78 columns behind a label.
+fn wrapped(label: &str, text: &str) -> String {
+    let indent = " ".repeat(label.len());
+    let mut lines = String::new();
+    let mut line = label.to_owned();
+    for word in text.split_whitespace() {
+        if line.len() + 1 + word.len() > 78 && line.trim_end().len() > indent.len() {
+            lines += line.trim_end();
+            lines.push('\n');
+            line.clone_from(&indent);
+        }
+        line += word;
+        line.push(' ');
+    }
+    lines + line.trim_end() + "\n"
+}
+
+/// Puts the reference back; work of the learner's is kept in the git directory, and its place is given.
+pub fn reset(root: &Path, exercise: &Exercise) -> Result<Option<PathBuf>> {
+    let place = Place::read(root, exercise)?;
+    let saved = match place.whose(exercise) {
+        Whose::Yours => Some(save(root, exercise, place.body())?),
+        Whose::Blank | Whose::Reference => None,
+    };
+    place.write(root, exercise, &place.reference.clone())?;
+    Ok(saved)
+}
+
+fn save(root: &Path, exercise: &Exercise, body: &str) -> Result<PathBuf> {
+    let notes = notes(root)?;
+    let free = (1..).map(|number| notes.join(format!("{}.{number}.rs", exercise.id))).find(|path| !path.exists());
+    let path = free.context("there is always one more number")?;
+    fs::write(&path, body).with_context(|| format!("write {}", path.display()))?;
+    Ok(path)
+}
+
+/// Whose function each exercise has.
+pub fn status(root: &Path) -> Result<Vec<(Exercise, Whose)>> {
+    let whose = |exercise: Exercise| Ok((exercise.clone(), Place::read(root, &exercise)?.whose(&exercise)));
+    table::all(root)?.into_iter().map(whose).collect()
+}
+
+/// The learner's body beside the reference, as `git diff` shows it; empty if they are the same.
+pub fn diff(root: &Path, exercise: &Exercise) -> Result<String> {
+    let place = Place::read(root, exercise)?;
+    let notes = notes(root)?;
+    let (yours, reference) = (notes.join("yours.rs"), notes.join("reference.rs"));
+    fs::write(&yours, place.body()).and_then(|()| fs::write(&reference, &place.reference))?;
+    let mut git = Command::new("git");
+    let output =
+        git.args(["diff", "--no-index", "--no-color"]).arg(&yours).arg(&reference).output().context("start git")?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(text.lines().skip_while(|line| !line.starts_with("@@")).map(|line| format!("{line}\n")).collect())
+}
+
+/// The next hint. The first looks at what the checks find and says what is probably wrong.
+pub fn hint(root: &Path, exercise: &Exercise, level: Option<usize>) -> Result<String> {
+    let path = notes(root)?.join(format!("{}.hints", exercise.id));
+    let given: usize = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    let level = level.unwrap_or(given + 1).clamp(1, exercise.hints.len());
+    fs::write(&path, level.to_string())?;
+    let mut text = format!("hint {level} of {}: {}\n", exercise.hints.len(), exercise.hints[level - 1]);
+    if level == 1 {
+        let report = check::run(root, exercise, Some(&exercise.id))?;
+        let failing = report.outcomes.iter().filter(|outcome| outcome.holds == Some(false));
+        for outcome in failing {
+            let look = exercise.look.iter().find(|look| look.case == outcome.claim);
+            let says = look.map_or("this does not hold yet.", |look| look.says.as_str());
+            let _ = write!(text, "\nnow      {}\n{}", outcome.claim, wrapped("         ", says));
+        }
+    }
+    Ok(text)
+}
+
+/// A tree of the learner's own: a clone with its own history, whose reference is the commit that it begins at.
+pub fn new(root: &Path, directory: &Path) -> Result<()> {
+    if directory.exists() {
+        bail!("{} is there already; choose another name", directory.display());
+    }
+    let quiet = ["clone", "--quiet", "--no-hardlinks"];
+    let from = root.to_string_lossy().into_owned();
+    let to = directory.to_string_lossy().into_owned();
+    git(root, &[&quiet[..], &[from.as_str(), to.as_str()]].concat())?;
+    git(directory, &["checkout", "--quiet", "-B", "mine"])?;
+    git(directory, &["update-ref", BASE, "HEAD"])?;
+    Ok(())
+}
+
+/// Brings a tree to the newest commit of where it came from. Work is committed first, and merged by git: nothing is lost,
+/// and conflicts are shown as git shows them.
+pub fn update(root: &Path) -> Result<String> {
+    if !git(root, &["status", "--porcelain"])?.is_empty() {
+        git(root, &["add", "--all"])?;
+        git(root, &["commit", "--quiet", "--message", "Work before an update of the workbook"])?;
+    }
+    git(root, &["fetch", "--quiet", "origin"])?;
+    let newest = git(root, &["rev-parse", "FETCH_HEAD"])?;
+    if git(root, &["rev-parse", BASE])? == newest {
+        return Ok("this is the newest already".to_owned());
+    }
+    git(root, &["update-ref", BASE, &newest])?;
+    let merged = git(root, &["merge", "--quiet", "--no-edit", &newest]);
+    match merged {
+        Ok(_) => Ok(format!("now at {}", &newest[..12])),
+        Err(_) => {
+            let files = git(root, &["diff", "--name-only", "--diff-filter=U"])?;
+            bail!("both sides changed these; mend them, then git commit:\n{files}")
+        }
+    }
+}

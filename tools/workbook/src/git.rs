@@ -1,0 +1,43 @@
+//! What git keeps for the workbook: the reference, at `refs/workbook/base`, and a place in the git directory for notes.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+/// The commit that holds the reference solutions.
+pub(crate) const BASE: &str = "refs/workbook/base";
+
+/// Runs git in a tree; gives its output without the last newline.
+pub(crate) fn git<A: AsRef<OsStr>>(root: &Path, arguments: &[A]) -> Result<String> {
+    let output = Command::new("git").arg("-C").arg(root).args(arguments).output().context("start git")?;
+    if !output.status.success() {
+        let words: Vec<_> = arguments.iter().map(|word| word.as_ref().to_string_lossy()).collect();
+        bail!("git {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8(output.stdout).context("git's output")?.trim_end_matches('\n').to_owned())
+}
+
+/// Makes sure that there is a base: where there is none yet, the last commit is it.
+pub(crate) fn ensure_base(root: &Path) -> Result<()> {
+    if git(root, &["rev-parse", "--verify", "--quiet", BASE]).is_err() {
+        git(root, &["update-ref", BASE, "HEAD"])?;
+    }
+    Ok(())
+}
+
+/// A file as the reference has it; before there is a base, as the last commit has it.
+pub(crate) fn reference(root: &Path, file: &Path) -> Result<String> {
+    let base = if git(root, &["rev-parse", "--verify", "--quiet", BASE]).is_ok() { BASE } else { "HEAD" };
+    git(root, &["show", &format!("{base}:{}", file.display())]).map(|text| text + "\n")
+}
+
+/// A directory of ours in the git directory: not part of the tree, and not lost with it.
+pub(crate) fn notes(root: &Path) -> Result<PathBuf> {
+    let directory = PathBuf::from(git(root, &["rev-parse", "--absolute-git-dir"])?).join("workbook");
+    std::fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
+    Ok(directory)
+}
