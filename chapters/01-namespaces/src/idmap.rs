@@ -1,9 +1,6 @@
 //! Who the container's ids are outside: the maps of a user namespace. See user_namespaces(7).
 
-use conex_kernel::{
-    Error, Kernel, Result,
-    operations::{WriteIdMap, WriteSetgroups},
-};
+use conex_kernel::{Error, Kernel, Result};
 
 use crate::NAME;
 
@@ -69,14 +66,15 @@ impl IdMaps {
     }
 }
 
-fn triples(ranges: &[IdRange]) -> Vec<(u32, u32, u32)> {
-    ranges.iter().map(|range| (range.inside, range.outside, range.count)).collect()
-}
-
 // ANCHOR: id-maps
 /// Writes the maps of the user namespace that process `pid` is in: the kernel takes each once, as a whole.
 #[doc(alias = "exercise:namespaces.id-maps")]
 pub(crate) fn write_id_maps(kernel: &Kernel, pid: i32, maps: &IdMaps) -> Result<()> {
+    use conex_kernel::operations::{WriteIdMap, WriteSetgroups};
+
+    let triples = |ranges: &[IdRange]| -> Vec<(u32, u32, u32)> {
+        ranges.iter().map(|range| (range.inside, range.outside, range.count)).collect()
+    };
     if !maps.setgroups {
         // Before the gid map: otherwise a user could leave a group that denies him something (CVE-2014-8989).
         kernel.perform(NAME, WriteSetgroups { pid })?;

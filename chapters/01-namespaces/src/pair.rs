@@ -3,7 +3,7 @@
 //! SEQPACKET keeps messages apart, carries descriptors, and tells each side when the other is gone. See unix(7).
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
+    io::{self, IoSlice},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
@@ -13,8 +13,8 @@ use conex_kernel::{Error, Observer, Record, Result, Step};
 use rustix::{
     io::{Errno, retry_on_intr},
     net::{
-        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-        SendFlags, SocketFlags, SocketType, recv, recvmsg, sendmsg, socketpair,
+        AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recv,
+        sendmsg, socketpair,
     },
 };
 
@@ -49,6 +49,10 @@ impl Pair {
     /// Waits for the next message; `None` once the other side is gone.
     #[doc(alias = "exercise:namespaces.messages")]
     pub(crate) fn receive(&self) -> Result<Option<(Message, Option<OwnedFd>)>> {
+        use std::io::IoSliceMut;
+
+        use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, recvmsg};
+
         let failed = |error: io::Error| Error::new(NAME, "receive from the other side", &error);
         let mut bytes = vec![0; self.next_length().map_err(|errno| failed(errno.into()))?];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

@@ -1,14 +1,7 @@
 //! The container's own /proc. See proc(5).
 
-use std::path::Path;
-
-use conex_kernel::{
-    Kernel, Links, Result, Root,
-    operations::{Filesystem, MountFilesystem},
-};
+use conex_kernel::{Kernel, Result, Root, operations::Filesystem};
 use rustix::mount::MountAttrFlags;
-
-use crate::NAME;
 
 /// What /proc, and all that is bound inside it, is mounted with.
 pub(crate) const ATTRIBUTES: MountAttrFlags =
@@ -23,6 +16,12 @@ pub(crate) fn filesystem() -> Filesystem {
 /// Mounts a proc that shows this process's pid namespace; with the host's, `ps` would list the host's processes.
 #[doc(alias = "exercise:namespaces.proc")]
 pub(crate) fn mount_proc(kernel: &Kernel, root: Root<'_>) -> Result<()> {
+    use std::path::Path;
+
+    use conex_kernel::{Links, operations::MountFilesystem};
+
+    use crate::NAME;
+
     kernel.perform(
         NAME,
         // No links: an image whose /proc points elsewhere would have us write there later (CVE-2019-19921).

@@ -88,8 +88,9 @@ pub(crate) fn with_body(text: &str, function: &Function, body: &str) -> String {
 }
 
 /// A body that says what is to be done; it uses every argument, so that nothing warns.
-pub(crate) fn blank(id: &str, function: &Function, task: &str) -> String {
-    let uses: String = function.arguments.iter().map(|name| format!("    let _ = {name};\n")).collect();
+pub(crate) fn blank(id: &str, function: &Function, task: &str, helpers: &[String]) -> String {
+    let mentioned = function.arguments.iter().chain(helpers);
+    let uses: String = mentioned.map(|name| format!("    let _ = {name};\n")).collect();
     let indent = if function.arguments.iter().any(|name| name == "self") { "    " } else { "" };
     let lines = format!("{uses}    todo!(\"{id}: {task}; cargo workbook hint {id}\")\n");
     let lines: String = lines.lines().map(|line| format!("{indent}{line}\n")).collect();
@@ -114,7 +115,7 @@ mod tests {
     fn a_body_can_be_taken_out_and_put_back() {
         for id in ["a.method", "a.plain"] {
             let function = find(SOURCE, id).expect("marked");
-            let blanked = with_body(SOURCE, &function, &blank(id, &function, "write it"));
+            let blanked = with_body(SOURCE, &function, &blank(id, &function, "write it", &[]));
             assert!(blanked.contains(&format!("todo!(\"{id}: write it; cargo workbook hint {id}\")")), "{blanked}");
             let again = find(&blanked, id).expect("still marked");
             assert_eq!(with_body(&blanked, &again, body(SOURCE, &function)), SOURCE);

@@ -26,7 +26,7 @@ pub fn start(root: &Path, exercise: &Exercise) -> Result<String> {
         }
         Whose::Blank => {}
         Whose::Reference => {
-            let blank = crate::blank::blank(&exercise.id, &place.function, &exercise.task);
+            let blank = crate::blank::blank(&exercise.id, &place.function, &exercise.task, &exercise.uses);
             place.write(root, exercise, &blank)?;
         }
     }
@@ -65,6 +65,11 @@ fn wrapped(label: &str, text: &str) -> String {
         line.push(' ');
     }
     lines + line.trim_end() + "\n"
+}
+
+/// Puts a body in the function's place, whatever is there.
+pub fn write(root: &Path, exercise: &Exercise, body: &str) -> Result<()> {
+    Place::read(root, exercise)?.write(root, exercise, body)
 }
 
 /// Puts the reference back; work of the learner's is kept in the git directory, and its place is given.

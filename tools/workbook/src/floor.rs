@@ -54,7 +54,7 @@ impl Place {
     /// Whose it is. Blanks do not count.
     pub(crate) fn whose(&self, exercise: &Exercise) -> Whose {
         let bare = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let blank = blank::blank(&exercise.id, &self.function, &exercise.task);
+        let blank = blank::blank(&exercise.id, &self.function, &exercise.task, &exercise.uses);
         match bare(self.body()) {
             body if body == bare(&self.reference) => Whose::Reference,
             body if body == bare(&blank) => Whose::Blank,

@@ -30,6 +30,9 @@ pub struct Exercise {
     pub keep: String,
     /// What passing means.
     pub passing: String,
+    /// What the empty function mentions besides its arguments, so that no helper of its own stands unused.
+    #[serde(default)]
+    pub uses: Vec<String>,
     /// From a nudge to nearly the answer.
     pub hints: [String; 3],
     /// What failing checks probably mean.

@@ -32,9 +32,27 @@ fn check_package(tree: &Tree, package: &Package) -> Vec<Finding> {
         findings
             .extend(faults.map(|fault| Finding::new(&file.path, mark.line, format!("{PREFIX}{}: {fault}", mark.id))));
     }
+    let listed = listed(tree, package);
+    let unlisted = marks.iter().filter(|(_, mark)| !listed.contains(&mark.id));
+    findings.extend(unlisted.map(|(file, mark)| {
+        Finding::new(&file.path, mark.line, format!("{PREFIX}{}: must be in {}", mark.id, table(package)))
+    }));
+    let gone = listed.iter().filter(|id| !marks.iter().any(|(_, mark)| mark.id == **id));
+    findings.extend(gone.map(|id| Finding::new(&table(package), 1, format!("{PREFIX}{id}: no function is marked so"))));
     let absent = named.iter().filter(|id| !marks.iter().any(|(_, mark)| mark.id == **id));
     findings.extend(absent.map(|id| Finding::new(&lib, 1, format!("{PREFIX}{id}: no function is marked so"))));
     findings
+}
+
+fn table(package: &Package) -> String {
+    format!("{}exercises.toml", package.directory)
+}
+
+/// The exercises that the chapter's table has cards, hints and mistakes for.
+fn listed(tree: &Tree, package: &Package) -> BTreeSet<String> {
+    let parsed = tree.files.get(&table(package)).and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
+    let exercises = parsed.get("exercise").and_then(toml::Value::as_array).into_iter().flatten();
+    exercises.filter_map(|exercise| Some(exercise.get("id")?.as_str()?.to_owned())).collect()
 }
 
 /// The exercises that the docs of a crate name.
@@ -137,7 +155,8 @@ mod tests {
 
     fn findings(docs: &str, text: &str) -> Vec<String> {
         let files = [("chapters/01-a/Cargo.toml", "package.name = 'x'"), ("chapters/01-a/src/lib.rs", docs)];
-        let tree = Tree::of(&[files[0], files[1], ("chapters/01-a/src/c.rs", text)]);
+        let table = ("chapters/01-a/exercises.toml", "[[exercise]]\nid = 'a.b'\n");
+        let tree = Tree::of(&[files[0], files[1], table, ("chapters/01-a/src/c.rs", text)]);
         check(&tree).into_iter().map(|finding| finding.message).collect()
     }
 
@@ -170,6 +189,12 @@ mod tests {
     #[test]
     fn an_exercise_without_a_function_is_found() {
         assert!(findings(DOCS, "fn f() {}")[0].contains("no function"));
+    }
+
+    #[test]
+    fn an_exercise_that_the_table_does_not_have_is_found() {
+        let text = format!("{MARKER}fn f() {{}}").replace("a.b", "a.new");
+        assert!(findings(&DOCS.replace("a.b", "a.new"), &text).iter().any(|one| one.contains("must be in")));
     }
 
     #[test]
