@@ -22,6 +22,8 @@ pub struct Failure {
 /// The engine itself failed, or was asked for what it can't do.
 const ENGINE: u8 = 125;
 
+const NO_SPACE: &str = "make room where conex keeps its state, or choose another place: --root DIR --run-root DIR";
+
 impl Failure {
     /// A failure of the engine.
     pub fn new(message: impl Into<String>) -> Self {
@@ -31,7 +33,11 @@ impl Failure {
     /// A file operation that failed: `write /x: ENOSPC (No space left on device)`.
     pub fn io(operation: impl fmt::Display, error: &io::Error) -> Self {
         let cause = error.raw_os_error().map_or_else(|| error.to_string(), crate::kernel::errno_words);
-        Self::new(format!("{operation}: {cause}"))
+        let failure = Self::new(format!("{operation}: {cause}"));
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => failure.with_hint(NO_SPACE),
+            _ => failure,
+        }
     }
 
     /// The same with advice.
