@@ -66,9 +66,25 @@ fn covered(mountinfo: &str) -> bool {
     inside.any(|point| !HARMLESS.iter().any(|harmless| point.starts_with(harmless)))
 }
 
+/// Whether our root is no mount, so that nothing is mounted on `/`: `chroot DIR` makes such a root of a plain directory.
+fn chrooted(mountinfo: &str) -> bool {
+    !mountinfo.is_empty() && !mountinfo.lines().any(|line| line.split(' ').nth(4) == Some("/"))
+}
+
+/// In a chroot, user namespaces can't be made (EPERM, see clone(2)), and `/` has no propagation to change (EINVAL).
+fn needs_a_mounted_root(error: &Error) -> bool {
+    let propagation = error.operation.starts_with("make every mount private");
+    (error.errno() == Some(libc::EINVAL) && propagation)
+        || (error.errno() == Some(libc::EPERM) && makes_namespaces(error))
+}
+
 /// Adds the reason and the fix to an error that the host's switches explain.
 pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
+    let mountinfo = || fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     match error.errno() {
+        _ if needs_a_mounted_root(&error) && chrooted(&mountinfo()) => error.with_hint(
+            "we are in a chroot, whose root is no mount; enter that directory as a container or with pivot_root instead",
+        ),
         // Of a file system, not of namespaces.
         Some(libc::ENOSPC | libc::EUSERS) if !makes_namespaces(&error) => error,
         Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS | libc::ENOSYS) if error.hint.is_none() => {
@@ -167,6 +183,13 @@ mod tests {
         for harmless in ["/proc", "/sys", "/sys/fs/cgroup/memory", "/proc/sys/fs/binfmt_misc", "/srv/proc/x"] {
             assert!(!covered(&line(harmless)), "{harmless}");
         }
+    }
+
+    #[test]
+    fn a_chroot_has_no_mount_on_its_root() {
+        let line = |point: &str| format!("26 1 0:5 / {point} rw - proc proc rw\n");
+        assert!(chrooted(&line("/proc")));
+        assert!(!chrooted(&(line("/proc") + &line("/"))) && !chrooted(""));
     }
 
     #[test]

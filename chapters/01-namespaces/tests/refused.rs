@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         &[
             Case::root("where_no_user_namespace_is_left_the_sysctl_is_named", no_namespace_left).with(&["unshare"]),
             Case::root("where_proc_is_covered_the_cover_is_named", covered),
+            Case::root("in_a_chroot_the_chroot_is_named", chrooted),
             Case::user("a_user_who_asks_for_more_ids_than_his_own_is_told", ranges),
             Case::root("ranges_that_overlap_are_told", overlap),
         ],
@@ -44,6 +45,21 @@ fn covered(test: &TestHost) {
 hint: parts of our own /proc or /sys are covered, as inside a container, and a new one would show them; start that container with --security-opt systempaths=unconfined
 ";
     assert_eq!((output.status, output.err.as_str()), (125, expected));
+}
+
+/// Method: a chroot with the machine's programs and the test host's own, in a mount namespace that ends with it.
+fn chrooted(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let script = r#"mkdir -p c/proc c/dev c/mnt c/usr &&
+        for tree in dev mnt usr; do mount --rbind /$tree c/$tree || exit; done &&
+        ln -s usr/bin usr/lib usr/lib64 c && mount -t proc proc c/proc &&
+        for user in 0 4242; do chroot --userspec $user:$user c "$0" run "$1" true; done"#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]).arg(test.program("ch01")).arg(&rootfs).current_dir(&test.root);
+    let output = test.run(&mut command);
+    let hint = "hint: we are in a chroot, whose root is no mount; ";
+    let (refused, told) = (output.err.matches("EPERM").count(), output.err.matches(hint).count());
+    assert_eq!((output.status, refused, told), (125, 2, 2), "{}", output.err);
 }
 
 fn ranges(test: &TestHost) {
