@@ -19,18 +19,22 @@ struct Switches {
     filtered: bool,
     /// Whether something is mounted over a part of our own /proc or /sys, as in a container.
     covered: bool,
+    /// Whether our root is no mount.
+    chrooted: bool,
 }
 
 impl Switches {
     fn read() -> Self {
         let number = |path: &str| fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok());
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         Self {
             none_left: LIMITS.into_iter().find(|limit| number(&format!("/proc/sys/user/{limit}")) == Some(0)),
             debian: number("/proc/sys/kernel/unprivileged_userns_clone"),
             apparmor: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
             filtered: status.lines().any(|line| line.starts_with("Seccomp:\t2")),
-            covered: covered(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()),
+            covered: covered(&mountinfo),
+            chrooted: chrooted(&mountinfo),
         }
     }
 }
@@ -71,26 +75,26 @@ fn chrooted(mountinfo: &str) -> bool {
     !mountinfo.is_empty() && !mountinfo.lines().any(|line| line.split(' ').nth(4) == Some("/"))
 }
 
-/// In a chroot, user namespaces can't be made (EPERM, see clone(2)), and `/` has no propagation to change (EINVAL).
+/// A user namespace can't be made in a chroot (EPERM, see clone(2)), and its `/` has no propagation to change (EINVAL).
 fn needs_a_mounted_root(error: &Error) -> bool {
-    let propagation = error.operation.starts_with("make every mount private");
-    (error.errno() == Some(libc::EINVAL) && propagation)
-        || (error.errno() == Some(libc::EPERM) && makes_namespaces(error))
+    makes_namespaces(error) || changes_propagation(error)
 }
 
 /// Adds the reason and the fix to an error that the host's switches explain.
 pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
-    let mountinfo = || fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     match error.errno() {
-        _ if needs_a_mounted_root(&error) && chrooted(&mountinfo()) => error.with_hint(
-            "we are in a chroot, whose root is no mount; enter that directory as a container or with pivot_root instead",
-        ),
         // Of a file system, not of namespaces.
         Some(libc::ENOSPC | libc::EUSERS) if !makes_namespaces(&error) => error,
-        Some(libc::EPERM | libc::EACCES | libc::ENOSPC | libc::EUSERS | libc::ENOSYS) if error.hint.is_none() => {
+        Some(libc::EINVAL) if !changes_propagation(&error) => error,
+        Some(libc::EPERM | libc::EACCES | libc::EINVAL | libc::ENOSPC | libc::EUSERS | libc::ENOSYS)
+            if error.hint.is_none() =>
+        {
             let switches = Switches::read();
             let shows_kernel = ["mount proc ", "mount sysfs "].iter().any(|start| error.operation.starts_with(start));
             match advice(switches, facts.is_privileged(), error.errno()) {
+                _ if needs_a_mounted_root(&error) && switches.chrooted => error.with_hint(
+                    "we are in a chroot, whose root is no mount; enter that directory as a container or with pivot_root instead",
+                ),
                 _ if shows_kernel && switches.covered => error.with_hint(
                     "parts of our own /proc or /sys are covered, as inside a container, and a new one would show them; start that container with --security-opt systempaths=unconfined",
                 ),
@@ -104,6 +108,10 @@ pub(crate) fn explain(error: Error, facts: &Facts) -> Error {
 
 fn makes_namespaces(error: &Error) -> bool {
     ["clone3", "unshare"].iter().any(|start| error.operation.starts_with(start))
+}
+
+fn changes_propagation(error: &Error) -> bool {
+    error.operation.starts_with("make every mount private")
 }
 
 /// Adds the reason to an id map that the kernel refused.
