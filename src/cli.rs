@@ -6,6 +6,7 @@ mod detach;
 mod env_file;
 mod errors;
 mod explain;
+mod floors;
 mod image;
 mod info;
 mod ps;

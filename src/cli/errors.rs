@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{refused, say::complain};
+use super::{floors, refused, say::complain};
 use crate::Failure;
 
 /// Prints a failure; gives the exit status.
@@ -12,6 +12,9 @@ pub(super) fn fail(failure: &Failure) -> u8 {
     complain(&format!("error: {failure}"));
     if let Some(hint) = &failure.hint {
         complain(&format!("hint: {hint}"));
+    }
+    if let Some(floors) = floors::yours() {
+        complain(&format!("floors: {floors}"));
     }
     failure.status
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use clap::Args;
 
-use super::say::say;
+use super::{floors, say::say};
 use crate::{Paths, Result, namespaces::Facts};
 
 /// Show what this host offers to containers
@@ -15,6 +15,7 @@ pub(super) fn main(_info: &Info, paths: &Paths) -> Result<u8> {
     let facts = Facts::probe()?;
     let lines = [
         ("conex", env!("CARGO_PKG_VERSION").to_owned()),
+        ("floors", floors::all()),
         ("kernel", rustix::system::uname().release().to_string_lossy().into_owned()),
         ("user", user(&facts)),
         ("cgroups", cgroups(&facts)),

@@ -1,5 +1,7 @@
 //! One test: its name (a claim), what it needs, and what it does.
 
+use std::time::Duration;
+
 use crate::TestHost;
 
 /// Whose rights a case runs with.
@@ -11,6 +13,21 @@ pub enum Needs {
     User,
 }
 
+/// What a case may use up before it is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// From its start to its end.
+    pub time: Duration,
+    /// Processes at once, those in namespaces of its own among them; the kernel holds only users to it.
+    pub processes: Option<u64>,
+}
+
+/// For our own tests; the slowest on two cores takes a tenth.
+const TEST: Bounds = Bounds { time: Duration::from_secs(180), processes: None };
+
+/// For what a learner wrote, which may hang or fork without end: the slowest check takes a fiftieth.
+const EXERCISE: Bounds = Bounds { time: Duration::from_secs(10), processes: Some(256) };
+
 /// One test.
 pub struct Case {
     /// A claim that is true if `run` returns.
@@ -21,6 +38,8 @@ pub struct Case {
     pub programs: &'static [&'static str],
     /// A variable of the environment that must be set, and the command that sets it.
     pub variable: Option<(&'static str, &'static str)>,
+    /// What it may use up.
+    pub bounds: Bounds,
     /// The test; a panic is a failure.
     pub run: fn(&TestHost),
 }
@@ -28,12 +47,17 @@ pub struct Case {
 impl Case {
     /// A case that runs as root.
     pub const fn root(name: &'static str, run: fn(&TestHost)) -> Self {
-        Self { name, needs: Needs::Root, programs: &[], variable: None, run }
+        Self { name, needs: Needs::Root, programs: &[], variable: None, bounds: TEST, run }
     }
 
     /// A case that runs as an ordinary user.
     pub const fn user(name: &'static str, run: fn(&TestHost)) -> Self {
-        Self { name, needs: Needs::User, programs: &[], variable: None, run }
+        Self { name, needs: Needs::User, programs: &[], variable: None, bounds: TEST, run }
+    }
+
+    /// A check of what a learner wrote, as an ordinary user; it is ended if it hangs, and can't fork without end.
+    pub const fn exercise(name: &'static str, run: fn(&TestHost)) -> Self {
+        Self { bounds: EXERCISE, ..Self::user(name, run) }
     }
 
     /// The same case, skipped where one of these programs is missing.

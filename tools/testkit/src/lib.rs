@@ -11,14 +11,16 @@ pub mod console;
 mod describe;
 mod fingerprint;
 mod host;
+mod ledger;
 mod rootfs;
 mod runner;
 mod stages;
 mod wait;
 
-pub use case::{Case, Needs};
+pub use case::{Bounds, Case, Needs};
 pub use describe::{DESCRIBE, facts};
 pub use fingerprint::Fingerprint;
 pub use host::{Output, TestHost};
-pub use runner::{run, say};
+pub use ledger::{Entry, Ledger};
+pub use runner::{run, saw, say};
 pub use wait::wait_until;

@@ -8,10 +8,10 @@ use std::{
     time::Instant,
 };
 
-use crate::{Case, stages};
+use crate::{Case, Ledger, stages};
 
 /// Runs the cases that the command line asks for (`--list`, or words that a name contains). `programs` are binaries of
-/// the workspace that the cases start, by path.
+/// the workspace that the cases start, by path. With `--ledger=FILE` this process is in that file while it runs.
 pub fn run(cases: &[Case], programs: &[&str]) -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if let [stage, name] = arguments.as_slice()
@@ -26,7 +26,16 @@ pub fn run(cases: &[Case], programs: &[&str]) -> ExitCode {
     }
     let words: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |case: &&Case| words.is_empty() || words.iter().any(|word| case.name.contains(word.as_str()));
-    run_all(&cases.iter().filter(wanted).collect::<Vec<_>>(), programs)
+    let ledger = arguments.iter().find_map(|argument| argument.strip_prefix("--ledger="));
+    let ledger = ledger.map(|path| Ledger::at(Path::new(path)));
+    if let Some(Err(error)) = ledger.as_ref().map(Ledger::enter_this_process) {
+        say(&format!("the ledger can't be written: {error}"));
+        return ExitCode::FAILURE;
+    }
+    let done = run_all(&cases.iter().filter(wanted).collect::<Vec<_>>(), programs);
+    // A ledger that can't be cleared only makes the next one look for a process that is gone.
+    let _ = ledger.map(|ledger| ledger.clear());
+    done
 }
 
 fn run_all(cases: &[&Case], programs: &[&str]) -> ExitCode {
@@ -62,4 +71,9 @@ fn run_all(cases: &[&Case], programs: &[&str]) -> ExitCode {
 pub fn say(line: &str) {
     // Without standard output there is nobody to tell; the status still does.
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Prints what a check of a learner's work found in the running kernel, for the first hint.
+pub fn saw(found: &str) {
+    found.lines().for_each(|line| say(&format!("saw: {line}")));
 }

@@ -14,7 +14,7 @@ use std::{
 use nix::sched::{CloneFlags, unshare};
 use rustix::{
     mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change},
-    process::{getegid, geteuid},
+    process::{Resource, Rlimit, getegid, geteuid, setrlimit},
 };
 
 use crate::{Case, Fingerprint, Needs, TestHost, host::PLACE};
@@ -28,9 +28,6 @@ pub(crate) enum Stage {
 
 /// An id that no account of the machine has.
 const USER: u32 = 4242;
-
-/// No case may take longer; the slowest on two cores takes a tenth.
-const LIMIT: Duration = Duration::from_secs(180);
 
 impl Stage {
     pub(crate) fn of(argument: &str) -> Option<Self> {
@@ -51,19 +48,19 @@ pub(crate) fn run_in_host(case: &Case) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let mut child =
         Command::new(program).args([Stage::Enter.argument(), case.name]).spawn().map_err(|error| error.to_string())?;
-    wait(&mut child)
+    wait(&mut child, case.bounds.time)
 }
 
-fn wait(child: &mut Child) -> Result<(), String> {
+fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
     let started = Instant::now();
     loop {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
             Ok(Some(status)) => return Err(status.to_string()),
-            Ok(None) if started.elapsed() > LIMIT => {
+            Ok(None) if started.elapsed() > limit => {
                 // The kernel takes everything in the host's pid namespace along with its pid 1.
                 let _ = child.kill().and_then(|()| child.wait());
-                return Err(format!("still running after {} s", LIMIT.as_secs()));
+                return Err(format!("still running after {} s", limit.as_secs()));
             }
             Ok(None) => std::thread::sleep(Duration::from_millis(2)),
             Err(error) => return Err(error.to_string()),
@@ -77,11 +74,20 @@ pub(crate) fn enter(stage: Stage, case: &Case, programs: &[&str]) -> ExitCode {
         Stage::Enter => unshare_all(case),
         Stage::Init => init(case, programs),
         Stage::Case => {
+            bound(case);
             (case.run)(&TestHost::new());
             Ok(ExitCode::SUCCESS)
         }
     };
     done.unwrap_or_else(|error| panic!("the test host could not be made: {error}"))
+}
+
+/// Here, in the user namespace that the case runs in: the kernel counts a user's processes in each by itself.
+fn bound(case: &Case) {
+    if let Some(processes) = case.bounds.processes {
+        let limit = Rlimit { current: Some(processes), maximum: Some(processes) };
+        setrlimit(Resource::Nproc, limit).expect("a limit can be lowered");
+    }
 }
 
 fn unshare_all(case: &Case) -> io::Result<ExitCode> {

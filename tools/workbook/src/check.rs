@@ -1,4 +1,4 @@
-//! Running an exercise's checks: cargo builds them as the user who asked, and runs them in throw-away hosts.
+//! Running an exercise's checks: cargo builds them as the user who asked, and they run in throw-away hosts.
 
 use std::{
     path::Path,
@@ -8,10 +8,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use crate::table::Exercise;
+use crate::{built, ledger, table::Exercise};
 
 /// What one check said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     /// The exercise.
     pub exercise: String,
@@ -21,6 +21,8 @@ pub struct Outcome {
     pub holds: Option<bool>,
     /// Why it could not be tried.
     pub skipped: Option<String>,
+    /// What it found in the running kernel.
+    pub saw: Vec<String>,
 }
 
 /// All that a run of checks gave.
@@ -38,21 +40,40 @@ impl Report {
     }
 }
 
-/// Runs the checks of one exercise, or of all of a chapter where `id` is `None`.
+/// Runs the checks of one exercise, or of all of its chapter where `id` is `None`. What a run before this one left in
+/// the kernel is undone first.
 pub fn run(root: &Path, exercise: &Exercise, id: Option<&str>) -> Result<Report> {
-    let package = exercise.package();
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["test", "--quiet", "--package", &package, "--test", "exercises", "--no-run"]);
-    let built = cargo.stdin(Stdio::null()).output().context("start cargo")?;
-    if !built.status.success() {
-        bail!("your floor does not compile:\n{}", String::from_utf8_lossy(&built.stderr).trim());
+    let checker = checker(root, exercise)?;
+    let _alone = ledger::alone(root)?;
+    ledger::undo(root)?;
+    let mut command = if exercise.needs == "root" { built::as_root(&checker) } else { Command::new(&checker) };
+    command.current_dir(root).arg(format!("--ledger={}", ledger::path(root)?.display()));
+    let output = command.args(id.map(|id| format!("{id}:"))).stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("start {}", checker.display()))?;
+    let outcomes = outcomes(&String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if outcomes.is_empty() {
+        bail!("the checks of {} told nothing:\n{said}", id.unwrap_or(exercise.floor()));
     }
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["test", "--quiet", "--package", &package, "--test", "exercises", "--"]);
-    let output = cargo.args(id.map(|id| format!("{id}:"))).stdin(Stdio::null()).output().context("start cargo")?;
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    let outcomes = lines.lines().filter_map(outcome).collect();
-    Ok(Report { outcomes, said: String::from_utf8_lossy(&output.stderr).into_owned() })
+    Ok(Report { outcomes, said })
+}
+
+/// The program that holds a chapter's checks.
+pub fn checker(root: &Path, exercise: &Exercise) -> Result<std::path::PathBuf> {
+    let package = exercise.package();
+    built::program(root, &["test", "--no-run", "--package", &package, "--test", "exercises"], "exercises")
+}
+
+/// From the test host's lines; what was seen stands before the verdict.
+fn outcomes(lines: &str) -> Vec<Outcome> {
+    let (mut outcomes, mut saw) = (Vec::new(), Vec::new());
+    for line in lines.lines() {
+        match line.strip_prefix("saw: ") {
+            Some(text) => saw.push(text.to_owned()),
+            None => outcomes.extend(outcome(line).map(|one| Outcome { saw: std::mem::take(&mut saw), ..one })),
+        }
+    }
+    outcomes
 }
 
 /// From the test host's lines: `ok EXERCISE: CLAIM (12 ms)`, `FAILED …`, `skipped: EXERCISE: CLAIM: REASON`.
@@ -68,7 +89,7 @@ fn outcome(line: &str) -> Option<Outcome> {
         None => rest.split_once(": ").map(|(claim, reason)| (claim, Some(reason.to_owned())))?,
         Some(_) => (rest.rsplit_once(" (").map_or(rest, |(claim, _)| claim), None),
     };
-    Some(Outcome { exercise: exercise.to_owned(), claim: claim.to_owned(), holds, skipped })
+    Some(Outcome { exercise: exercise.to_owned(), claim: claim.to_owned(), holds, skipped, saw: Vec::new() })
 }
 
 #[cfg(test)]
@@ -85,5 +106,11 @@ mod tests {
         let skipped = of("skipped: a.b: it (really) holds: needs root");
         assert_eq!(skipped, Some((id, claim, None, Some("needs root".into()))));
         assert_eq!(of("1 passed, 0 failed, 0 skipped"), None);
+    }
+
+    #[test]
+    fn what_was_seen_belongs_to_the_verdict_behind_it() {
+        let all = outcomes("saw: a\nsaw: b\nok x.y: one (1 ms)\nFAILED x.y: two (1 ms): exit status: 1\n");
+        assert_eq!(all.iter().map(|one| one.saw.len()).collect::<Vec<_>>(), [2, 0]);
     }
 }

@@ -13,7 +13,9 @@ use crate::{
     Whose, check,
     floor::Place,
     git::{BASE, ensure_base, git, notes},
+    ledger,
     table::{self, Exercise},
+    text::wrapped,
 };
 
 /// Empties the function, unless it is somebody's work; gives the card.
@@ -50,30 +52,16 @@ pub fn card(exercise: &Exercise) -> String {
     card
 }
 
-/// Text in lines of 78 columns behind a label.
-fn wrapped(label: &str, text: &str) -> String {
-    let indent = " ".repeat(label.len());
-    let mut lines = String::new();
-    let mut line = label.to_owned();
-    for word in text.split_whitespace() {
-        if line.len() + 1 + word.len() > 78 && line.trim_end().len() > indent.len() {
-            lines += line.trim_end();
-            lines.push('\n');
-            line.clone_from(&indent);
-        }
-        line += word;
-        line.push(' ');
-    }
-    lines + line.trim_end() + "\n"
-}
-
 /// Puts a body in the function's place, whatever is there.
 pub fn write(root: &Path, exercise: &Exercise, body: &str) -> Result<()> {
     Place::read(root, exercise)?.write(root, exercise, body)
 }
 
-/// Puts the reference back; work of the learner's is kept in the git directory, and its place is given.
+/// Puts the reference back; work of the learner's is kept in the git directory, and its place is given. What a run of the
+/// checks left in the kernel is undone.
 pub fn reset(root: &Path, exercise: &Exercise) -> Result<Option<PathBuf>> {
+    let _alone = ledger::alone(root)?;
+    ledger::undo(root)?;
     let place = Place::read(root, exercise)?;
     let saved = match place.whose(exercise) {
         Whose::Yours => Some(save(root, exercise, place.body())?),
@@ -97,6 +85,46 @@ pub fn status(root: &Path) -> Result<Vec<(Exercise, Whose)>> {
     table::all(root)?.into_iter().map(whose).collect()
 }
 
+/// Whose a floor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// Such as `namespaces`.
+    pub name: String,
+    /// How many of its exercises hold something else than the reference.
+    pub yours: usize,
+    /// How many of those are empty.
+    pub empty: usize,
+    /// How many exercises it has.
+    pub all: usize,
+}
+
+impl std::fmt::Display for Floor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, yours, empty, all } = self;
+        match (yours, empty) {
+            (0, _) => write!(f, "{name}: reference"),
+            (_, 0) => write!(f, "{name}: yours ({yours} of {all})"),
+            _ => write!(f, "{name}: yours ({yours} of {all}, {empty} to do)"),
+        }
+    }
+}
+
+/// The floors that have exercises, in order.
+pub fn floors(root: &Path) -> Result<Vec<Floor>> {
+    let mut floors: Vec<Floor> = Vec::new();
+    for (exercise, whose) in status(root)? {
+        if floors.last().is_none_or(|floor| floor.name != exercise.floor()) {
+            floors.push(Floor { name: exercise.floor().to_owned(), yours: 0, empty: 0, all: 0 });
+        }
+        if let Some(floor) = floors.last_mut() {
+            floor.all += 1;
+            floor.yours += usize::from(whose != Whose::Reference);
+            floor.empty += usize::from(whose == Whose::Blank);
+        }
+    }
+    Ok(floors)
+}
+
 /// The learner's body beside the reference, as `git diff` shows it; empty if they are the same.
 pub fn diff(root: &Path, exercise: &Exercise) -> Result<String> {
     let place = Place::read(root, exercise)?;
@@ -116,14 +144,16 @@ pub fn hint(root: &Path, exercise: &Exercise, level: Option<usize>) -> Result<St
     let given: usize = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
     let level = level.unwrap_or(given + 1).clamp(1, exercise.hints.len());
     fs::write(&path, level.to_string())?;
-    let mut text = format!("hint {level} of {}: {}\n", exercise.hints.len(), exercise.hints[level - 1]);
+    let mut text = wrapped(&format!("hint {level} of {}  ", exercise.hints.len()), &exercise.hints[level - 1]);
     if level == 1 {
         let report = check::run(root, exercise, Some(&exercise.id))?;
         let failing = report.outcomes.iter().filter(|outcome| outcome.holds == Some(false));
         for outcome in failing {
             let look = exercise.look.iter().find(|look| look.case == outcome.claim);
             let says = look.map_or("this does not hold yet.", |look| look.says.as_str());
-            let _ = write!(text, "\nnow      {}\n{}", outcome.claim, wrapped("         ", says));
+            let _ = write!(text, "\n{}", wrapped("fails    ", &outcome.claim));
+            outcome.saw.iter().for_each(|saw| text += &wrapped("saw      ", saw));
+            text += &wrapped("probably ", says);
         }
     }
     Ok(text)

@@ -21,17 +21,29 @@ pub(crate) fn git<A: AsRef<OsStr>>(root: &Path, arguments: &[A]) -> Result<Strin
     Ok(String::from_utf8(output.stdout).context("git's output")?.trim_end_matches('\n').to_owned())
 }
 
-/// Makes sure that there is a base: where there is none yet, the last commit is it.
+/// Makes sure that there is a base. Where there is none yet, the last commit is it; in a clone that has pulled since, it
+/// moves along with what was pulled.
 pub(crate) fn ensure_base(root: &Path) -> Result<()> {
-    if git(root, &["rev-parse", "--verify", "--quiet", BASE]).is_err() {
+    if !has_base(root) {
+        if git(root, &["diff", "--quiet", "HEAD", "--", "chapters"]).is_err() {
+            bail!("files in chapters/ differ from the last commit, which is to be the reference: commit them first");
+        }
         git(root, &["update-ref", BASE, "HEAD"])?;
+    } else if let Ok(pulled) = git(root, &["merge-base", "HEAD", "@{upstream}"])
+        && git(root, &["merge-base", "--is-ancestor", BASE, &pulled]).is_ok()
+    {
+        git(root, &["update-ref", BASE, &pulled])?;
     }
     Ok(())
 }
 
+fn has_base(root: &Path) -> bool {
+    git(root, &["rev-parse", "--verify", "--quiet", BASE]).is_ok()
+}
+
 /// A file as the reference has it; before there is a base, as the last commit has it.
 pub(crate) fn reference(root: &Path, file: &Path) -> Result<String> {
-    let base = if git(root, &["rev-parse", "--verify", "--quiet", BASE]).is_ok() { BASE } else { "HEAD" };
+    let base = if has_base(root) { BASE } else { "HEAD" };
     git(root, &["show", &format!("{base}:{}", file.display())]).map(|text| text + "\n")
 }
 

@@ -3,10 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod blank;
+pub mod built;
 pub mod check;
 pub mod commands;
+pub mod doctor;
 mod floor;
 mod git;
+mod ledger;
 pub mod table;
+pub mod text;
 
 pub use floor::Whose;

@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::{Duration, SystemTime},
@@ -14,8 +15,11 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use workbook::{
-    Whose, check, commands,
+    Whose, built,
+    check::{self, Outcome, Report},
+    commands, doctor,
     table::{self, Exercise},
+    text::{quoted, wrapped},
 };
 
 /// Learn how containers work by writing the floors of an engine.
@@ -29,7 +33,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Say what this machine can run, and what it can't and why
-    Doctor,
+    Doctor {
+        /// A chapter, such as namespaces; without one, all
+        chapter: Option<String>,
+        /// Print JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Make a tree of your own, with its own history
     New {
         /// A directory that is not there yet
@@ -78,18 +88,26 @@ enum Verb {
     Update,
     /// Run the engine on your floor
     Run {
+        /// Start the built engine with sudo
+        #[arg(long)]
+        sudo: bool,
         /// As for conex
         #[arg(last = true)]
         arguments: Vec<String>,
     },
 }
 
+/// The status of a check that is not green.
+const RED: u8 = 1;
+/// The status of what could not be done.
+const FAILED: u8 = 2;
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(green) => ExitCode::from(u8::from(!green)),
+        Ok(status) => ExitCode::from(status),
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(2)
+            ExitCode::from(FAILED)
         }
     }
 }
@@ -105,11 +123,11 @@ fn root() -> &'static Path {
     package.ancestors().nth(2).unwrap_or(package)
 }
 
-/// Whether all is well.
-fn run(verb: Verb) -> Result<bool> {
+/// Does it; gives the exit status.
+fn run(verb: Verb) -> Result<u8> {
     let root = root();
     match verb {
-        Verb::Doctor => return doctor(root),
+        Verb::Doctor { chapter, json } => return doctor(root, chapter.as_deref(), json),
         Verb::New { directory } => {
             let directory = std::path::absolute(directory)?;
             commands::new(root, &directory)?;
@@ -134,9 +152,9 @@ fn run(verb: Verb) -> Result<bool> {
         }
         Verb::Status => status(root)?,
         Verb::Update => say(&commands::update(root)?),
-        Verb::Run { arguments } => return engine(root, &arguments),
+        Verb::Run { sudo, arguments } => return engine(root, sudo, &arguments),
     }
-    Ok(true)
+    Ok(0)
 }
 
 fn one(root: &Path, what: &str) -> Result<Exercise> {
@@ -154,41 +172,45 @@ fn meant(root: &Path, what: Option<&str>) -> Result<Vec<Exercise>> {
     }
 }
 
-fn check_once(root: &Path, what: Option<&str>, json: bool) -> Result<bool> {
-    let mut green = true;
+fn check_once(root: &Path, what: Option<&str>, json: bool) -> Result<u8> {
+    let mut status = 0;
     let exercises = meant(root, what)?;
     if exercises.is_empty() {
         say("nothing is begun; cargo workbook start namespaces");
     }
     for exercise in exercises {
         let report = check::run(root, &exercise, Some(&exercise.id))?;
-        green &= report.is_green();
         for outcome in &report.outcomes {
-            if json {
-                say(&serde_json::to_string(outcome)?);
-                continue;
-            }
-            let word = match outcome.holds {
-                Some(true) => "ok     ",
-                Some(false) => "FAILED ",
-                None => "skipped",
-            };
-            let why = outcome.skipped.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
-            say(&format!("{word} {}: {}{why}", exercise.id, outcome.claim));
+            say(&if json { serde_json::to_string(outcome)? } else { verdict(outcome) });
         }
-        if !report.is_green() && !json {
-            let said = report
-                .said
-                .lines()
-                .filter(|line| !line.starts_with("note:") && !line.starts_with("error: test failed"));
-            say(&said
-                .take_while(|line| !line.starts_with("Caused by"))
-                .map(|line| format!("        {line}\n"))
-                .collect::<String>());
-            say(&format!("        cargo workbook hint {}", exercise.id));
+        if !report.is_green() {
+            status = RED;
+            if !json {
+                explain(root, &exercise, &report)?;
+            }
         }
     }
-    Ok(green)
+    Ok(status)
+}
+
+fn verdict(outcome: &Outcome) -> String {
+    let word = match outcome.holds {
+        Some(true) => "ok      ",
+        Some(false) => "FAILED  ",
+        None => "skipped ",
+    };
+    let why = outcome.skipped.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+    wrapped(word, &format!("{}: {}{why}", outcome.exercise, outcome.claim))
+}
+
+/// What a red check is to be read with: what was said, whose floor this is, and where help is.
+fn explain(root: &Path, exercise: &Exercise, report: &Report) -> Result<()> {
+    let said: Vec<&str> = report.said.lines().filter(|line| !line.starts_with("note: run with")).collect();
+    say(&quoted("        ", &said.join("\n")));
+    let floors: Vec<String> = commands::floors(root)?.iter().map(ToString::to_string).collect();
+    say(&format!("floors  {}", floors.join(", ")));
+    say(&format!("help    cargo workbook hint {}", exercise.id));
+    Ok(())
 }
 
 /// By polling: not every shared folder tells of changes.
@@ -212,59 +234,46 @@ fn times(root: &Path, exercises: &[Exercise]) -> BTreeMap<PathBuf, Option<System
     paths.map(|path| (path.clone(), time(&path))).collect()
 }
 
-fn diff(root: &Path, exercise: &Exercise, reveal: bool) -> Result<bool> {
+fn diff(root: &Path, exercise: &Exercise, reveal: bool) -> Result<u8> {
     if !reveal && !check::run(root, exercise, Some(&exercise.id))?.is_green() {
         say(&format!("{} does not pass yet; --reveal shows the reference all the same", exercise.id));
-        return Ok(false);
+        return Ok(RED);
     }
     let diff = commands::diff(root, exercise)?;
     say(if diff.is_empty() { "yours and the reference are the same" } else { &diff });
-    Ok(true)
+    Ok(0)
 }
 
 fn status(root: &Path) -> Result<()> {
-    let all = commands::status(root)?;
-    let mut floors: BTreeMap<String, Vec<Whose>> = BTreeMap::new();
-    for (exercise, whose) in &all {
+    for (exercise, whose) in commands::status(root)? {
         say(&format!("{:<28} {:>3} min   {}", exercise.id, exercise.minutes, whose.word()));
-        floors.entry(exercise.floor().to_owned()).or_default().push(*whose);
     }
-    for (floor, whose) in floors {
-        let yours = whose.iter().filter(|whose| **whose != Whose::Reference).count();
-        let words = if yours == 0 { "reference".to_owned() } else { format!("yours, {yours} of {}", whose.len()) };
-        say(&format!("floor {floor}: {words}"));
-    }
+    commands::floors(root)?.iter().for_each(|floor| say(&format!("floor {floor}")));
     Ok(())
 }
 
-/// The engine, built from this tree.
-fn engine(root: &Path, arguments: &[String]) -> Result<bool> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut run = Command::new(cargo);
-    run.args(["run", "--quiet", "--manifest-path"]).arg(root.join("Cargo.toml")).arg("--").args(arguments);
-    let status = run.status().context("start cargo")?;
-    Ok(status.success())
+/// The engine, built from this tree as whoever asks, and started as that user or by sudo; its exit status is ours.
+fn engine(root: &Path, sudo: bool, arguments: &[String]) -> Result<u8> {
+    let program = built::program(root, &["build", "--package", "conex", "--bin", "conex"], "conex")?;
+    let mut command = if sudo { built::as_root(&program) } else { Command::new(&program) };
+    let status = command.args(arguments).status().with_context(|| format!("start {}", program.display()))?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED))
 }
 
-/// The switches that chapters depend on, each with its fix.
-fn doctor(root: &Path) -> Result<bool> {
-    let mut well = true;
-    let mut tell = |good: bool, name: &str, words: &str| {
-        well &= good;
-        say(&format!("{} {name:<18} {words}", if good { "ok     " } else { "MISSING" }));
-    };
-    let has = |program: &str| Command::new(program).arg("--help").output().is_ok();
-    tell(has("git"), "git", "keeps the reference, and your work");
-    tell(has("busybox"), "busybox", "is the checks' root; on Debian: apt-get install busybox-static");
-    let user = Command::new("unshare").args(["--user", "--map-root-user", "true"]).output();
-    let allowed = user.is_ok_and(|output| output.status.success());
-    tell(allowed, "user namespaces", "if not: be root, or ask for sysctl user.max_user_namespaces and the like");
-    let facts = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["run", "--quiet", "--manifest-path"])
-        .arg(root.join("Cargo.toml"))
-        .args(["--", "info"])
-        .output()
-        .context("start cargo")?;
-    say(&String::from_utf8_lossy(&facts.stdout));
-    Ok(well)
+fn doctor(root: &Path, chapter: Option<&str>, json: bool) -> Result<u8> {
+    let findings = doctor::examine(root, chapter)?;
+    for finding in &findings {
+        if json {
+            say(&serde_json::to_string(finding)?);
+            continue;
+        }
+        let label = format!("{} {:<16} ", if finding.ok { "ok     " } else { "MISSING" }, finding.name);
+        say(&wrapped(&label, &finding.found));
+        if !finding.ok {
+            say(&wrapped("        prevents: ", finding.prevents));
+            say(&wrapped("        fix:      ", finding.fix));
+        }
+    }
+    Ok(u8::from(findings.iter().any(|finding| !finding.ok)))
 }

@@ -13,28 +13,32 @@ use std::{
     process::ExitCode,
 };
 
+use conex_kernel::Root;
 use conex_namespaces::{Facts, Namespaces, Slot, Target, TimeOffsets, exercises};
 use nix::sched::CloneFlags;
-use process::{Process, link, own_maps, quiet, waiting, with_root};
-use testkit::{Case, TestHost};
+use process::{Look, Process, link, own_maps, quiet, waiting, with_root};
+use testkit::{Case, TestHost, saw};
 
 fn main() -> ExitCode {
     testkit::run(
         &[
-            Case::user("namespaces.clone-flags: a clone with them is in eight new namespaces", all_new),
-            Case::user("namespaces.clone-flags: what is the host's or joined gets no flag", none_new),
-            Case::user("namespaces.clone-flags: two kinds are left to the child where they must be", left_to_the_child),
-            Case::user("namespaces.id-maps: root inside is us outside", id_maps),
-            Case::user("namespaces.id-maps: nobody inside can leave a group of ours", setgroups),
-            Case::user("namespaces.messages: a message and its descriptor arrive", message),
-            Case::user("namespaces.messages: the end of the other side is told", end),
-            Case::user("namespaces.messages: what was said before the end is heard first", said_before_the_end),
-            Case::user("namespaces.proc: it shows the new pid namespace and nothing of ours", proc),
-            Case::user("namespaces.proc: no program and no device in it can be used", proc_attributes),
-            Case::user("namespaces.pivot: the new root is the root, and the old one is gone", pivot),
-            Case::user("namespaces.pivot: nothing of the old root can be reached", pivot_escape),
-            Case::user("namespaces.join: every namespace that was asked for is entered", join),
-            Case::user("namespaces.join: who joins can't be looked into", join_hidden),
+            Case::exercise("namespaces.clone-flags: a clone with them is in eight new namespaces", all_new),
+            Case::exercise("namespaces.clone-flags: what is the host's or joined gets no flag", none_new),
+            Case::exercise(
+                "namespaces.clone-flags: two kinds are left to the child where they must be",
+                left_to_the_child,
+            ),
+            Case::exercise("namespaces.id-maps: root inside is us outside", id_maps),
+            Case::exercise("namespaces.id-maps: nobody inside can leave a group of ours", setgroups),
+            Case::exercise("namespaces.messages: a message and its descriptor arrive", message),
+            Case::exercise("namespaces.messages: the end of the other side is told", end),
+            Case::exercise("namespaces.messages: what was said before the end is heard first", said_before_the_end),
+            Case::exercise("namespaces.proc: it shows the new pid namespace and nothing of ours", proc),
+            Case::exercise("namespaces.proc: no program and no device in it can be used", proc_attributes),
+            Case::exercise("namespaces.pivot: the new root is the root, and the old one is gone", pivot),
+            Case::exercise("namespaces.pivot: nothing of the old root can be reached", pivot_escape),
+            Case::exercise("namespaces.join: every namespace that was asked for is entered", join),
+            Case::exercise("namespaces.join: who joins can't be looked into", join_hidden),
         ],
         &[],
     )
@@ -52,12 +56,18 @@ fn facts(unified: bool) -> Facts {
     facts
 }
 
+fn listed<T: AsRef<str>>(words: &[T]) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
 fn all_new(_test: &TestHost) {
     let flags = exercises::clone_flags(&Namespaces::new(own_maps()), &facts(true));
     let (process, write) = waiting(flags);
-    for kind in KINDS {
-        assert_ne!(process.namespace(kind), link(&format!("/proc/self/ns/{kind}")), "the {kind} namespace is ours");
-    }
+    let is_ours = |kind: &&str| process.namespace(kind) == link(&format!("/proc/self/ns/{kind}"));
+    let ours: Vec<&str> = KINDS.into_iter().filter(is_ours).collect();
+    saw(&format!("the new process shares these namespaces with us: {}", listed(&ours)));
+    assert!(ours.is_empty(), "namespaces that are still ours: {}", ours.join(", "));
     // The child holds a copy of the writing end, as every child does.
     drop((process, write));
 }
@@ -69,6 +79,7 @@ fn none_new(_test: &TestHost) {
     namespaces.uts = Slot::Host;
     let left_out = (CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS).bits() as u64;
     let flags = exercises::clone_flags(&namespaces, &facts(true));
+    saw(&format!("of six kinds, your flags ask for {}", flags.count_ones()));
     assert_eq!(flags & left_out, 0, "a namespace that is joined, or the host's, is not new");
     assert_eq!(flags.count_ones(), 6);
 }
@@ -89,14 +100,29 @@ fn left_to_the_child(_test: &TestHost) {
     );
 }
 
+/// A map of a process's user namespace, or another of its files, in one line.
+fn map(pid: i32, name: &str) -> String {
+    let map = fs::read_to_string(format!("/proc/{pid}/{name}")).expect("a map");
+    map.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The lines that the maps hold, told when a check ends.
+fn look_at_maps(pid: i32) -> Look<impl FnMut()> {
+    Look(move || {
+        for name in ["uid_map", "gid_map", "setgroups"] {
+            let lines = map(pid, name);
+            let held = if lines.is_empty() { "holds no line".to_owned() } else { format!("holds: {lines}") };
+            saw(&format!("/proc/PID/{name} {held}"));
+        }
+    })
+}
+
 fn id_maps(_test: &TestHost) {
     let (process, _write) = waiting(CloneFlags::CLONE_NEWUSER.bits() as u64);
     let pid = process.cloned.pid;
+    let _look = look_at_maps(pid);
     exercises::write_id_maps(&quiet(), pid, &own_maps()).expect("the kernel takes the maps");
-    let words = |name: &str| {
-        let map = fs::read_to_string(format!("/proc/{pid}/{name}")).expect("a map");
-        map.split_whitespace().collect::<Vec<_>>().join(" ")
-    };
+    let words = |name: &str| map(pid, name);
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
     assert_eq!((words("uid_map"), words("gid_map")), (format!("0 {uid} 1"), format!("0 {gid} 1")));
 }
@@ -105,9 +131,13 @@ fn setgroups(_test: &TestHost) {
     let (process, _write) = waiting(CloneFlags::CLONE_NEWUSER.bits() as u64);
     let pid = process.cloned.pid;
     let mut maps = own_maps();
+    let _look = look_at_maps(pid);
     exercises::write_id_maps(&quiet(), pid, &maps).expect("the kernel takes the maps");
-    let said = fs::read_to_string(format!("/proc/{pid}/setgroups")).expect("a switch");
-    assert_eq!(said.trim(), "deny", "somebody inside may leave a group that denies him something (CVE-2014-8989)");
+    assert_eq!(
+        map(pid, "setgroups"),
+        "deny",
+        "somebody inside may leave a group that denies him something (CVE-2014-8989)"
+    );
     // Where the maps allow it, it stays allowed: then only root may write them, and the kernel says so to us.
     maps.setgroups = true;
     let (other, _write) = waiting(CloneFlags::CLONE_NEWUSER.bits() as u64);
@@ -120,6 +150,10 @@ fn message(_test: &TestHost) {
     let file = File::open("/proc/self/status").expect("a file");
     one.say_born(4711, Some(file.as_fd())).expect("said");
     let (pid, descriptor) = other.hear().expect("heard").expect("a message");
+    saw(&format!(
+        "a message about process {pid} came, {} a descriptor",
+        if descriptor.is_some() { "with" } else { "without" }
+    ));
     assert_eq!(pid, 4711);
     let mut text = String::new();
     File::from(descriptor.expect("a descriptor came along")).read_to_string(&mut text).expect("text");
@@ -140,19 +174,41 @@ fn said_before_the_end(_test: &TestHost) {
     one.say_born(2, None).expect("said");
     other.say_born(3, None).expect("left unread");
     drop(one);
-    let heard = || other.hear().expect("heard").map(|(pid, _)| pid);
+    let heard = || {
+        let pid = other.hear().expect("heard").map(|(pid, _)| pid);
+        saw(&pid.map_or("the end was told".to_owned(), |pid| format!("message {pid} was told")));
+        pid
+    };
     assert_eq!((heard(), heard(), heard()), (Some(1), Some(2), None));
+}
+
+/// The names in a directory of a root that need not be `/` yet.
+fn names(root: Root<'_>, path: &str) -> Vec<String> {
+    let inside = rustix::fs::openat(root.fd, path, rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty());
+    let entries = rustix::fs::Dir::read_from(inside.expect("a directory")).expect("entries").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name != "." && name != "..").collect()
+}
+
+/// The processes that the /proc of a root lists.
+fn processes(root: Root<'_>) -> Vec<String> {
+    let mut pids = names(root, "proc");
+    pids.retain(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    pids.sort_unstable();
+    pids
 }
 
 fn proc(test: &TestHost) {
     let told = with_root(test, |root| {
+        let _look = Look(|| {
+            saw(&format!(
+                "/proc of the new root {}",
+                if names(root, "proc").is_empty() { "is empty" } else { "is mounted" }
+            ));
+            saw(&format!("processes that it lists: {}", listed(&processes(root))));
+        });
         exercises::mount_proc(&quiet(), root).expect("mounted");
-        let inside = rustix::fs::openat(root.fd, "proc", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty());
-        let entries = rustix::fs::Dir::read_from(inside.expect("a directory")).expect("entries").flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let mut pids: Vec<String> = names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).collect();
-        pids.sort_unstable();
-        pids.join(" ")
+        processes(root).join(" ")
     });
     assert_eq!(told, "1", "the processes that the new /proc lists");
 }
@@ -169,8 +225,22 @@ fn proc_attributes(test: &TestHost) {
     }
 }
 
+/// What lies at `/`, and whether the old root does, told when a check ends.
+fn look_at_root() -> Look<impl FnMut()> {
+    Look(|| {
+        let root = fs::read_dir("/").map(|entries| entries.flatten().count()).unwrap_or_default();
+        let old = Path::new(&format!("{}mnt/work", "../".repeat(20))).exists();
+        saw(&format!("the working directory is {}", std::env::current_dir().unwrap_or_default().display()));
+        saw(&format!(
+            "/ has {root} entries; upwards from here, {} root is found",
+            if old { "the old" } else { "no other" }
+        ));
+    })
+}
+
 fn pivot(test: &TestHost) {
     let told = with_root(test, |root| {
+        let _look = look_at_root();
         exercises::pivot(&quiet(), root).expect("pivoted");
         let directory = std::env::current_dir().expect("a directory").display().to_string();
         let has = |path: &str| Path::new(path).exists();
@@ -181,6 +251,7 @@ fn pivot(test: &TestHost) {
 
 fn pivot_escape(test: &TestHost) {
     let told = with_root(test, |root| {
+        let _look = look_at_root();
         exercises::pivot(&quiet(), root).expect("pivoted");
         // The old root, if it is still mounted, lies on top of the new one.
         let up = "../".repeat(20);
@@ -199,8 +270,10 @@ fn join(_test: &TestHost) {
     let joiner = Process::start(0, || {
         let namespaces = target.namespaces().expect("its namespaces");
         exercises::join(&quiet(), &namespaces).expect("joined");
-        let same = |kind: &str| process.namespace(kind) == link(&format!("/proc/thread-self/ns/{kind}"));
-        u8::from(!["user", "net", "uts", "ipc"].iter().all(|kind| same(kind)))
+        let other = |kind: &&str| process.namespace(kind) != link(&format!("/proc/thread-self/ns/{kind}"));
+        let missed: Vec<&str> = ["user", "net", "uts", "ipc"].into_iter().filter(other).collect();
+        saw(&format!("of user, net, uts and ipc, not entered: {}", listed(&missed)));
+        u8::from(!missed.is_empty())
     });
     assert_eq!(joiner.wait(), 0, "it is in every namespace of the other process");
 }
@@ -215,6 +288,7 @@ fn join_hidden(_test: &TestHost) {
     let joiner = Process::start(0, || {
         exercises::join(&quiet(), &Namespaces::host()).expect("there is nothing to join");
         let dumpable = rustix::process::dumpable_behavior().expect("a state");
+        saw(&format!("who joined is in the state {dumpable:?}"));
         u8::from(dumpable != rustix::process::DumpableBehavior::NotDumpable)
     });
     assert_eq!(joiner.wait(), 0, "it may not be dumped, and so not be looked into (CVE-2016-9962)");
