@@ -51,7 +51,7 @@ pub fn run(root: &Path, exercise: &Exercise, id: Option<&str>) -> Result<Report>
     let output = command.args(id.map(|id| format!("{id}:"))).stdin(Stdio::null()).output();
     let output = output.with_context(|| format!("start {}", checker.display()))?;
     let outcomes = outcomes(&String::from_utf8_lossy(&output.stdout));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = panics(&String::from_utf8_lossy(&output.stderr));
     if outcomes.is_empty() {
         bail!("the checks of {} told nothing:\n{said}", id.unwrap_or(exercise.floor()));
     }
@@ -62,6 +62,27 @@ pub fn run(root: &Path, exercise: &Exercise, id: Option<&str>) -> Result<Report>
 pub fn checker(root: &Path, exercise: &Exercise) -> Result<std::path::PathBuf> {
     let package = exercise.package();
     built::program(root, &["test", "--no-run", "--package", &package, "--test", "exercises"], "exercises")
+}
+
+/// What was written, with each panic on one line that begins with its place, and once: several checks may meet the same.
+fn panics(said: &str) -> String {
+    let mut paragraphs: Vec<String> = Vec::new();
+    let mut in_panic = false;
+    for line in said.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("note: run with")) {
+        match line.strip_prefix("thread '").and_then(|rest| rest.split_once("panicked at ")) {
+            Some((_, place)) => {
+                paragraphs.push(place.to_owned());
+                in_panic = true;
+            }
+            None if in_panic => {
+                paragraphs.last_mut().into_iter().for_each(|last| *last += &format!(" {}", line.trim()))
+            }
+            None => paragraphs.push(line.to_owned()),
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    paragraphs.retain(|paragraph| seen.insert(paragraph.clone()));
+    paragraphs.join("\n")
 }
 
 /// From the test host's lines; what was seen stands before the verdict.
@@ -106,6 +127,13 @@ mod tests {
         let skipped = of("skipped: a.b: it (really) holds: needs root");
         assert_eq!(skipped, Some((id, claim, None, Some("needs root".into()))));
         assert_eq!(of("1 passed, 0 failed, 0 skipped"), None);
+    }
+
+    #[test]
+    fn a_panic_is_one_line_and_told_once() {
+        let panic = "\nthread 'main' (3) panicked at a.rs:1:2:\nleft\n right\nnote: run with `RUST_BACKTRACE=1`\n";
+        assert_eq!(panics(&panic.repeat(2)), "a.rs:1:2: left right");
+        assert_eq!(panics("a\nb\n"), "a\nb");
     }
 
     #[test]

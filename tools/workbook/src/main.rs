@@ -205,8 +205,9 @@ fn verdict(outcome: &Outcome) -> String {
 
 /// What a red check is to be read with: what was said, whose floor this is, and where help is.
 fn explain(root: &Path, exercise: &Exercise, report: &Report) -> Result<()> {
-    let said: Vec<&str> = report.said.lines().filter(|line| !line.starts_with("note: run with")).collect();
-    say(&quoted("        ", &said.join("\n")));
+    if !report.said.is_empty() {
+        say(&quoted("said    ", &report.said));
+    }
     let floors: Vec<String> = commands::floors(root)?.iter().map(ToString::to_string).collect();
     say(&format!("floors  {}", floors.join(", ")));
     say(&format!("help    cargo workbook hint {}", exercise.id));

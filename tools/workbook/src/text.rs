@@ -20,11 +20,13 @@ pub fn wrapped(label: &str, text: &str) -> String {
     lines + line.trim_end() + "\n"
 }
 
-/// The first lines of what a program wrote, each wrapped behind a margin; how many more there are is said.
-pub fn quoted(margin: &str, said: &str) -> String {
+/// The first lines of what a program wrote, each wrapped behind the label; how many more there are is said.
+pub fn quoted(label: &str, said: &str) -> String {
     const LINES: usize = 20;
+    let margin = " ".repeat(label.chars().count());
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-    let mut text: String = lines.iter().take(LINES).map(|line| wrapped(margin, line)).collect();
+    let labels = std::iter::once(label).chain(std::iter::repeat(margin.as_str()));
+    let mut text: String = lines.iter().take(LINES).zip(labels).map(|(line, label)| wrapped(label, line)).collect();
     if let Some(more @ 1..) = lines.len().checked_sub(LINES) {
         text += &format!("{margin}... and {more} lines more\n");
     }
@@ -46,7 +48,7 @@ mod tests {
 
     #[test]
     fn endless_output_is_cut_and_counted() {
-        let text = quoted("  ", &"again\n".repeat(25));
+        let text = quoted("a ", &"again\n".repeat(25));
         assert_eq!(text.lines().count(), 21);
         assert!(text.ends_with("  ... and 5 lines more\n"));
     }
