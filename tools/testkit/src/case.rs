@@ -25,8 +25,8 @@ pub struct Bounds {
 /// For our own tests; the slowest on two cores takes a tenth.
 const TEST: Bounds = Bounds { time: Duration::from_secs(180), processes: None };
 
-/// For what a learner wrote, which may hang or fork without end: the slowest check takes a fiftieth.
-const EXERCISE: Bounds = Bounds { time: Duration::from_secs(10), processes: Some(256) };
+/// For what a learner wrote, which may hang or fork without end: the slowest check takes a hundredth.
+const EXERCISE: Bounds = Bounds { time: Duration::from_secs(5), processes: Some(256) };
 
 /// One test.
 pub struct Case {

@@ -40,28 +40,37 @@ impl Report {
     }
 }
 
-/// Runs the checks of one exercise, or of all of its chapter where `id` is `None`. What a run before this one left in
-/// the kernel is undone first.
-pub fn run(root: &Path, exercise: &Exercise, id: Option<&str>) -> Result<Report> {
-    let checker = checker(root, exercise)?;
-    let _alone = ledger::alone(root)?;
-    ledger::undo(root)?;
-    let mut command = if exercise.needs == "root" { built::as_root(&checker) } else { Command::new(&checker) };
-    command.current_dir(root).arg(format!("--ledger={}", ledger::path(root)?.display()));
-    let output = command.args(id.map(|id| format!("{id}:"))).stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("start {}", checker.display()))?;
-    let outcomes = outcomes(&String::from_utf8_lossy(&output.stdout));
-    let said = panics(&String::from_utf8_lossy(&output.stderr));
-    if outcomes.is_empty() {
-        bail!("the checks of {} told nothing:\n{said}", id.unwrap_or(exercise.floor()));
+/// Runs the checks of these exercises, chapter by chapter. What a run before this one left in the kernel is undone first.
+pub fn run(root: &Path, exercises: &[Exercise]) -> Result<Report> {
+    let mut report = Report { outcomes: Vec::new(), said: String::new() };
+    for together in exercises.chunk_by(|one, next| one.chapter == next.chapter && one.needs == next.needs) {
+        run_together(root, together, &mut report)?;
     }
-    Ok(Report { outcomes, said })
+    Ok(report)
 }
 
-/// The program that holds a chapter's checks.
-pub fn checker(root: &Path, exercise: &Exercise) -> Result<std::path::PathBuf> {
-    let package = exercise.package();
-    built::program(root, &["test", "--no-run", "--package", &package, "--test", "exercises"], "exercises")
+/// Exercises of one chapter that need the same rights.
+fn run_together(root: &Path, exercises: &[Exercise], report: &mut Report) -> Result<()> {
+    let [first, ..] = exercises else { return Ok(()) };
+    let package = first.package();
+    let arguments = ["test", "--no-run", "--package", &package, "--test", "exercises"];
+    let checker = built::program(root, &arguments, "exercises")?;
+    let _alone = ledger::alone(root)?;
+    ledger::undo(root)?;
+    let mut command = if first.needs == "root" { built::as_root(&checker) } else { Command::new(&checker) };
+    command.current_dir(root).arg(format!("--ledger={}", ledger::path(root)?.display()));
+    command.args(exercises.iter().map(|exercise| format!("{}:", exercise.id))).stdin(Stdio::null());
+    let output = command.output().with_context(|| format!("start {}", checker.display()))?;
+    let outcomes = outcomes(&String::from_utf8_lossy(&output.stdout));
+    let said = panics(&String::from_utf8_lossy(&output.stderr));
+    for exercise in exercises {
+        if !outcomes.iter().any(|outcome| outcome.exercise == exercise.id) {
+            bail!("the checks of {} told nothing:\n{said}", exercise.id);
+        }
+    }
+    report.outcomes.extend(outcomes);
+    report.said += &said;
+    Ok(())
 }
 
 /// What was written, with each panic on one line that begins with its place, and once: several checks may meet the same.

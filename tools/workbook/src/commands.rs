@@ -52,6 +52,11 @@ pub fn card(exercise: &Exercise) -> String {
     card
 }
 
+/// The body that stands in the function's place.
+pub fn body(root: &Path, exercise: &Exercise) -> Result<String> {
+    Ok(Place::read(root, exercise)?.body().to_owned())
+}
+
 /// Puts a body in the function's place, whatever is there.
 pub fn write(root: &Path, exercise: &Exercise, body: &str) -> Result<()> {
     Place::read(root, exercise)?.write(root, exercise, body)
@@ -146,7 +151,7 @@ pub fn hint(root: &Path, exercise: &Exercise, level: Option<usize>) -> Result<St
     fs::write(&path, level.to_string())?;
     let mut text = wrapped(&format!("hint {level} of {}  ", exercise.hints.len()), &exercise.hints[level - 1]);
     if level == 1 {
-        let report = check::run(root, exercise, Some(&exercise.id))?;
+        let report = check::run(root, std::slice::from_ref(exercise))?;
         let failing = report.outcomes.iter().filter(|outcome| outcome.holds == Some(false));
         for outcome in failing {
             let look = exercise.look.iter().find(|look| look.case == outcome.claim);
