@@ -5,7 +5,14 @@ mod companions;
 mod relay;
 mod streams;
 
-use std::{env, ffi::CStr, process::ExitCode, rc::Rc};
+use std::{
+    any::Any,
+    env,
+    ffi::CStr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    rc::Rc,
+};
 
 use rustix::{
     fs::Mode,
@@ -74,7 +81,9 @@ impl Shim {
 
     /// The container's whole life.
     fn run(self, stdin: Option<OwnedFd>) {
-        let told = match self.live(stdin) {
+        // A floor that is still to be written panics; what it did is undone by then, and its text is all that there is.
+        let lived = catch_unwind(AssertUnwindSafe(|| self.live(stdin)));
+        let told = match lived.unwrap_or_else(|payload| Err(panicked(payload.as_ref()))) {
             Ok(code) => Frame::Exited(code),
             Err(failure) => {
                 let ended = State { status: Status::Created, ..State::starting() };
@@ -159,6 +168,11 @@ impl Shim {
         // A full disk, say: the record stays unfinished, and the next command finishes it.
         let _ = done;
     }
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> Failure {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    Failure::new(format!("make the container: panic: {}", text.unwrap_or("without a text")))
 }
 
 /// Tells the front end of every operation.

@@ -1,4 +1,4 @@
-//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `cargo xtask bench` and `cargo xtask peers`.
+//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `book`, `bench` and `peers`.
 //! It is not part of the engine and no learner needs it. One file per command; `tidy` holds the project's own checks.
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,10 @@ enum Command {
     Test(test::Arguments),
     Lint(lint::Arguments),
     Bench(bench::Arguments),
+    Book(book::Arguments),
     Peers(peers::Arguments),
+    #[command(hide = true)]
+    BookPreprocessor(book::PreprocessorArguments),
     #[command(hide = true)]
     PeersInit(peers::init::Arguments),
 }
@@ -41,6 +44,8 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::main(&arguments).map(success),
         Command::Lint(arguments) => lint::main(&arguments).map(success),
         Command::Bench(arguments) => bench::main(&arguments).map(success),
+        Command::Book(arguments) => book::main(&arguments).map(success),
+        Command::BookPreprocessor(arguments) => book::preprocess(&arguments).map(success),
         Command::Peers(arguments) => peers::main(&arguments),
         Command::PeersInit(arguments) => peers::init::main(&arguments),
     };

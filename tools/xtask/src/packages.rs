@@ -27,6 +27,13 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "util-linux", program: "unshare", needed_by: "scripts printed by --explain=sh" },
 ];
 
+/// What looking at the book's pages takes.
+pub(crate) const FOR_PAGES: &[Package] = &[
+    Package { name: "chromium", program: "chromium", needed_by: "looking at the book's pages" },
+    Package { name: "nodejs", program: "node", needed_by: "driving the browser" },
+    Package { name: "npm", program: "npm", needed_by: "installing the browser's driver" },
+];
+
 /// What `cargo xtask peers` installs.
 pub(crate) const FOR_PEERS: &[Package] = &[
     Package { name: "docker.io", program: "dockerd", needed_by: "the peer docker" },

@@ -48,7 +48,11 @@ impl Pin {
     }
 
     fn program(&self) -> PathBuf {
-        let directory = if self.from == "pypi" { "venv/bin" } else { "bin" };
+        let directory = match self.from.as_str() {
+            "pypi" => "venv/bin",
+            "npm" => "node_modules",
+            _ => "bin",
+        };
         home().join(directory).join(&self.name)
     }
 
@@ -62,6 +66,7 @@ impl Pin {
         match self.from.as_str() {
             "crates.io" => self.build()?,
             "pypi" => self.fetch()?,
+            "npm" => self.fetch_module()?,
             other => bail!("tools.toml: cannot install from {other}"),
         }
         fs::write(&record, self.record()).with_context(|| format!("write {}", record.display()))
@@ -75,6 +80,12 @@ impl Pin {
         run::run(&mut command)
     }
 
+    fn fetch_module(&self) -> Result<()> {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--silent", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]);
+        run::run(npm.arg(home()).arg(format!("{}@{}", self.name, self.version)).args(&self.arguments))
+    }
+
     fn fetch(&self) -> Result<()> {
         let venv = home().join("venv");
         run::run(Command::new("python3").args(["-m", "venv"]).arg(&venv)).context("Debian's python3-venv has it")?;
@@ -82,6 +93,18 @@ impl Pin {
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]);
         run::run(pip.arg(format!("{}=={}", self.name, self.version)).args(&self.arguments))
     }
+}
+
+/// The directory with the programs that cargo built.
+pub(crate) fn programs() -> PathBuf {
+    home().join("bin")
+}
+
+/// The directory with npm's modules, the named one among them as pinned.
+pub(crate) fn modules(name: &str) -> Result<PathBuf> {
+    let pin = Pin::find(PINS, name)?;
+    pin.ensure().with_context(|| format!("install {name} {}", pin.version))?;
+    Ok(home().join("node_modules"))
 }
 
 /// Gives back the room that building took, some 700 MB. Not being there is no error.
@@ -103,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_tool_that_lint_names_is_pinned() {
-        for name in ["mdbook", "cargo-deny", "typos"] {
+        for name in ["mdbook", "mdbook-mermaid", "playwright-core", "cargo-deny", "typos"] {
             assert!(Pin::find(PINS, name).is_ok(), "{name}");
         }
     }

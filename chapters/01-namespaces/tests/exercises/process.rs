@@ -33,6 +33,9 @@ pub(crate) fn own_maps() -> IdMaps {
     IdMaps::single(rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
 }
 
+/// The exit status of a process that panicked; the text is on standard error.
+const PANICKED: i32 = 101;
+
 /// A process that runs `main` in new namespaces; ended when dropped.
 pub(crate) struct Process {
     /// As the kernel gave it.
@@ -41,8 +44,7 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start<'a>(flags: u64, main: impl FnOnce() -> u8 + 'a) -> Self {
-        // The panic's text is on standard error already.
-        let panicked: ChildPanic<'_> = Box::new(|_| 101);
+        let panicked: ChildPanic<'_> = Box::new(|_| PANICKED as u8);
         let main: ChildMain<'a> = Box::new(main);
         let main = Cell::new(Some((main, panicked)));
         let cloned = quiet().perform("test", Clone { flags, late: 0, cgroup: None, main }).expect("a clone");
@@ -53,9 +55,10 @@ impl Process {
         link(&format!("/proc/{}/ns/{kind}", self.cloned.pid))
     }
 
-    /// Its exit status.
+    /// Its exit status. One that panicked has said why, and ends this check as well.
     pub(crate) fn wait(&self) -> i32 {
         match nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(self.cloned.pid), None).expect("a child") {
+            nix::sys::wait::WaitStatus::Exited(_, PANICKED) => std::process::exit(1),
             nix::sys::wait::WaitStatus::Exited(_, code) => code,
             other => panic!("it ended with {other:?}"),
         }
@@ -112,9 +115,6 @@ pub(crate) fn with_root(test: &TestHost, inside: impl Fn(Root<'_>) -> String) ->
     fs::write(format!("/proc/{pid}/uid_map"), format!("0 {uid} 1")).expect("written");
     fs::write(format!("/proc/{pid}/gid_map"), format!("0 {gid} 1")).expect("written");
     File::from(write).write_all(b"!").expect("said");
-    if process.wait() != 0 {
-        // It has said why.
-        std::process::exit(1);
-    }
+    assert_eq!(process.wait(), 0);
     fs::read_to_string(rootfs.join("out")).expect("told")
 }

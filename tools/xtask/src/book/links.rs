@@ -1,5 +1,5 @@
-//! The `book` step: builds the book, then checks every link and `#anchor` inside the built pages.
-//! The pages are checked as a browser sees them, after mdBook has made ids of the headings. Web links are not followed.
+//! Every link and `#anchor` inside the built pages, as a browser sees them: after mdBook has made ids of the headings. Web
+//! links are not followed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use html5gum::{StartTag, Token, Tokenizer};
 
-use crate::{run, say::say, tools};
+use crate::say::say;
 
 /// What a page offers to links, and which links it has.
 #[derive(Default)]
@@ -17,11 +17,9 @@ struct Page {
     links: BTreeSet<String>,
 }
 
-/// Builds the book and checks it; an error if a link leads nowhere.
-pub(crate) fn main() -> Result<()> {
-    run::run(tools::command("mdbook")?.args(["build", "book"]).env("MDBOOK_LOG", "warn"))?;
-    let built = run::root().join("book/build");
-    let pages = read_pages(&built)?;
+/// An error if a link of the built book leads nowhere.
+pub(super) fn check(built: &Path) -> Result<()> {
+    let pages = read_pages(built)?;
     let broken = broken_links(&pages, |path| built.join(path).is_file());
     broken.iter().for_each(|line| say(line));
     match broken.len() {
