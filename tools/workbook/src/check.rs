@@ -58,7 +58,7 @@ fn run_together(root: &Path, exercises: &[Exercise], report: &mut Report) -> Res
     let _alone = ledger::alone(root)?;
     ledger::undo(root)?;
     let mut command = if first.needs == "root" { built::as_root(&checker) } else { Command::new(&checker) };
-    command.current_dir(root).arg(format!("--ledger={}", ledger::path(root)?.display()));
+    command.current_dir(root).env("RUST_BACKTRACE", "0").arg(format!("--ledger={}", ledger::path(root)?.display()));
     command.args(exercises.iter().map(|exercise| format!("{}:", exercise.id))).stdin(Stdio::null());
     let output = command.output().with_context(|| format!("start {}", checker.display()))?;
     let outcomes = outcomes(&String::from_utf8_lossy(&output.stdout));

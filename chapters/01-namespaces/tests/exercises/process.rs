@@ -58,7 +58,7 @@ impl Process {
     /// Its exit status. One that panicked has said why, and ends this check as well.
     pub(crate) fn wait(&self) -> i32 {
         match nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(self.cloned.pid), None).expect("a child") {
-            nix::sys::wait::WaitStatus::Exited(_, PANICKED) => std::process::exit(1),
+            nix::sys::wait::WaitStatus::Exited(_, PANICKED) => std::panic::resume_unwind(Box::new(())),
             nix::sys::wait::WaitStatus::Exited(_, code) => code,
             other => panic!("it ended with {other:?}"),
         }
