@@ -20,7 +20,7 @@ fn main() -> ExitCode {
 }
 
 fn tour(test: &TestHost) {
-    let steps = console::steps(include_str!("../README.md"));
+    let steps = console::steps(include_str!("../README.md"), "console");
     assert!(steps.len() >= 9, "the tour has {} steps", steps.len());
     let (root, run_root) = roots(test);
     let program = test.program("conex");

@@ -67,6 +67,7 @@ impl<'a> Child<'a> {
         }
     }
 
+    // ANCHOR: live
     /// From the clone to exec.
     pub(crate) fn live(self) -> Result<()> {
         let Self { kernel, facts, plan, trees, pair, .. } = self;
@@ -100,6 +101,7 @@ impl<'a> Child<'a> {
         kernel.perform(NAME, MayNotDump)?;
         finish::become_user(&kernel, plan, &pair, terminal)
     }
+    // ANCHOR_END: live
 }
 
 /// A panic in the child, such as a learner's `todo!`, reaches the parent as an error with its text.

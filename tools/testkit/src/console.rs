@@ -1,5 +1,5 @@
 //! Console blocks of a Markdown page, run and compared: `$ ` begins a command, what follows is its output, and `…` stands
-//! for anything within a line.
+//! for anything within a line. A block's fence says where it runs: `console` or `console,PLACE`.
 
 use std::process::{Command, Stdio};
 
@@ -14,14 +14,14 @@ pub struct Step {
     pub line: usize,
 }
 
-/// All steps of a page's `console` blocks, in order.
-pub fn steps(page: &str) -> Vec<Step> {
+/// All steps of a page's blocks with this fence, such as `console`, in order.
+pub fn steps(page: &str, fence: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut inside = false;
     for (index, text) in page.lines().enumerate() {
         match text.trim() {
-            "```console" => inside = true,
             "```" => inside = false,
+            fenced if fenced.strip_prefix("```") == Some(fence) => inside = true,
             _ if !inside => {}
             _ => match (text.strip_prefix("$ "), steps.last_mut()) {
                 (Some(command), _) => {
@@ -79,13 +79,14 @@ mod tests {
 
     #[test]
     fn a_page_s_console_blocks_are_steps() {
-        let page = "text\n```console\n$ a\n1\n2\n$ b\n```\n$ c\n```sh\n$ d\n```\n";
+        let page = "text\n```console\n$ a\n1\n2\n$ b\n```\n$ c\n```sh\n$ d\n```\n```console,x\n$ e\n```\n";
         let step = |command: &str, expected: &[&str], line| Step {
             command: command.into(),
             expected: expected.iter().map(|line| (*line).to_owned()).collect(),
             line,
         };
-        assert_eq!(steps(page), [step("a", &["1", "2"], 3), step("b", &[], 6)]);
+        assert_eq!(steps(page, "console"), [step("a", &["1", "2"], 3), step("b", &[], 6)]);
+        assert_eq!(steps(page, "console,x"), [step("e", &[], 13)]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod module_docs;
 mod names;
 mod orphans;
 mod package;
+mod pages;
 mod size;
 mod tests_listed;
 mod tree;
@@ -44,6 +45,7 @@ const CHECKS: &[Check] = &[
     Check { name: "orphans", check: orphans::check },
     Check { name: "exercises", check: exercises::check },
     Check { name: "book anchors", check: anchors::check },
+    Check { name: "book pages", check: pages::check },
 ];
 
 /// Directories that hold no source of ours, by their path in the repository.

@@ -72,7 +72,7 @@ fn what_a_killed_check_left_is_ended_by_reset() {
     wait_for("the check is in the ledger", entered);
     check.kill().and_then(|()| check.wait()).expect("killed");
     let checker = format!("{ID}:");
-    assert_eq!(processes(&checker).is_empty(), false, "it is not the tool that the checks live by");
+    assert!(!processes(&checker).is_empty(), "it is not the tool that the checks live by");
     let reset = tree.workbook(&["reset", ID]);
     assert_eq!(reset.status, 0, "{}", reset.err);
     // The hosts of the checks die with it, and their processes a moment later.

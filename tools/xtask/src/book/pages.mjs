@@ -46,7 +46,10 @@ async function open(where, width, theme) {
     const ours = request.url().startsWith(origin) || request.url().startsWith("data:");
     if (!ours) problem(where, `asks the network for ${request.url()}`);
   });
-  page.on("requestfailed", (request) => problem(where, `failed: ${request.url()}`));
+  page.on("requestfailed", (request) => {
+    // Whoever turns the page does not wait for the rest of the old one.
+    if (request.failure().errorText !== "net::ERR_ABORTED") problem(where, `failed: ${request.url()}`);
+  });
   return { context, page };
 }
 
