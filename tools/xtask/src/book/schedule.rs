@@ -17,7 +17,7 @@ impl Page {
     }
 
     fn steps(&self) -> impl Iterator<Item = (String, u32)> {
-        let exercises = self.exercises.iter().map(|(id, minutes)| (format!("exercise `{id}`"), *minutes));
+        let exercises = self.exercises.iter().map(|(id, minutes)| (format!("exercise {id}"), *minutes));
         std::iter::once((format!("{}, presented", self.name), self.reading)).chain(exercises)
     }
 }
@@ -70,10 +70,9 @@ mod tests {
     fn what_fits_is_in_the_plan_with_breaks_and_the_rest_is_said() {
         let plan = plan(&pages(), 120);
         let rows: Vec<&str> = plan.lines().skip(2).collect();
-        let expected =
-            ["| 0:00 | 20 | First, presented |", "| 0:20 | 50 | exercise `a.one` |", "| 1:10 | 15 | break |"];
+        let expected = ["| 0:00 | 20 | First, presented |", "| 0:20 | 50 | exercise a.one |", "| 1:10 | 15 | break |"];
         assert_eq!(rows[..3], expected);
-        assert_eq!(rows[3], "| 1:25 | 30 | exercise `a.two` |");
+        assert_eq!(rows[3], "| 1:25 | 30 | exercise a.two |");
         assert!(plan.ends_with("To take home: 40 minutes more, from Second, presented on.\n"), "{plan}");
     }
 
