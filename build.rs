@@ -30,7 +30,7 @@ fn main() {
         println!("cargo::warning=the shim can't be linked statically here: it will use more memory");
         assert!(build(&target, &directory, DYNAMIC).success(), "the shim can't be built; its messages are above");
     }
-    let program = directory.join(target).join("shim/conex-shim");
+    let program = directory.join(target).join(profile()).join("conex-shim");
     println!("cargo::rustc-env=CONEX_SHIM={}", program.display());
     println!("cargo::rustc-env=CONEX_SHIM_BUILD={:016x}", fingerprint(&fs::read(&program).expect("it was built")));
 }
@@ -70,9 +70,14 @@ fn target_directory() -> PathBuf {
     out.ancestors().nth(4).unwrap_or(&out).join("shim")
 }
 
+/// Small where it counts, and soon built where somebody waits after an edit.
+fn profile() -> &'static str {
+    if variable("PROFILE") == "debug" { "shim-dev" } else { "shim" }
+}
+
 fn build(target: &str, directory: &Path, flags: &str) -> ExitStatus {
     let mut cargo = Command::new(variable("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "conex", "--bin", "conex-shim", "--profile", "shim"]);
+    cargo.args(["build", "--quiet", "--package", "conex", "--bin", "conex-shim", "--profile", profile()]);
     cargo.args(["--no-default-features", "--features", "shim", "--target", target, "--target-dir"]).arg(directory);
     cargo.arg("--manifest-path").arg(Path::new(&variable("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
     // What the outer cargo set for this build script is not meant for the build that it starts.
