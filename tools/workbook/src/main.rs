@@ -131,6 +131,8 @@ fn run(verb: Verb) -> Result<u8> {
         Verb::New { directory } => {
             let directory = std::path::absolute(directory)?;
             commands::new(root, &directory)?;
+            // Without the `..` that was typed.
+            let directory = directory.canonicalize()?;
             say(&format!("{} is yours. Go on with:\n  cd {0}\n  cargo workbook start namespaces", directory.display()));
         }
         Verb::Start { what } => {

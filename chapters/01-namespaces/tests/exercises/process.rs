@@ -16,15 +16,6 @@ use nix::sched::CloneFlags;
 use rustix::mount::MountAttrFlags;
 use testkit::TestHost;
 
-/// Looks at the kernel when a check ends, also when it ends by a panic.
-pub(crate) struct Look<F: FnMut()>(pub(crate) F);
-
-impl<F: FnMut()> Drop for Look<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
 pub(crate) fn quiet() -> Kernel {
     Kernel::quiet()
 }
