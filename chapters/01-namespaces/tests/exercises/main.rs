@@ -15,7 +15,7 @@ use std::{
     rc::Rc,
 };
 
-use conex_kernel::{Kernel, Root};
+use conex_kernel::Kernel;
 use conex_namespaces::{Facts, IdMaps, Namespaces, Slot, Target, TimeOffsets, exercises};
 use look::{Asked, Look, listed, look_at_maps, look_at_root, map, names, processes};
 use nix::sched::CloneFlags;
