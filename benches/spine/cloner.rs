@@ -48,7 +48,10 @@ pub(crate) fn command(kind: &str, rootfs: &Path, words: &[&str]) -> io::Result<C
 pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
     let [kind, rootfs, command @ ..] = arguments else { return Err(io::Error::other("a cloner's words are missing")) };
     let command: Vec<CString> = command.iter().map(|word| CString::new(word.as_str())).collect::<Result<_, _>>()?;
-    let facts = Facts::probe().map_err(io::Error::other)?;
+    let mut facts = Facts::probe().map_err(io::Error::other)?;
+    if kind == "spine, v2" {
+        as_on_v2(&mut facts);
+    }
     let mut once: Box<dyn FnMut() -> io::Result<()>> = match kind.as_str() {
         "raw" => {
             let raw = Raw::new(rootfs, &facts, command.clone());
@@ -71,6 +74,12 @@ pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
         writeln!(io::stdout(), "{}", started.elapsed().as_nanos())?;
     }
     Ok(())
+}
+
+/// The same host with the one hierarchy that hosts of cgroup v2 have, which is one mount instead of many.
+fn as_on_v2(facts: &mut Facts) {
+    facts.cgroups.retain(|one| one.kind == "cgroup2");
+    facts.cgroups.iter_mut().for_each(|one| one.directory.clear());
 }
 
 /// All that a program does for one container once it knows its host.

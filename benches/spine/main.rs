@@ -54,7 +54,9 @@ fn build_ch01() -> io::Result<PathBuf> {
 
 fn measure(rootfs: &Path, is_bench: bool) -> io::Result<()> {
     same::expect(rootfs)?;
-    let mut contenders = vec![cloner::contender("spine", rootfs)?, cloner::contender("raw", rootfs)?];
+    let kinds = ["spine", "spine, v2", "raw"];
+    let mut contenders =
+        kinds.map(|kind| cloner::contender(kind, rootfs)).into_iter().collect::<io::Result<Vec<_>>>()?;
     contenders.extend(peers::contenders(rootfs)?);
     arena::measure("spine", &mut contenders, ["raw", "ch01 run"], is_bench)
 }
