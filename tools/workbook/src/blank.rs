@@ -1,7 +1,7 @@
 //! Taking the body out of one function of a source file, and putting one in. The function is found by its marker,
 //! `#[doc(alias = "exercise:ID")]`, and cut at the positions that the parser gives: never by line numbers or by search.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use syn::{
     spanned::Spanned,
     visit::{self, Visit},
@@ -20,7 +20,10 @@ pub(crate) struct Function {
 
 /// The function that an exercise's marker stands on.
 pub(crate) fn find(text: &str, id: &str) -> Result<Function> {
-    let file = syn::parse_file(text).context("the file does not parse; its first error is what rustc would say")?;
+    let file = syn::parse_file(text).map_err(|error| {
+        let line = error.span().start().line;
+        anyhow!("line {line}: this is no Rust: {error}; cargo workbook reset {id} puts the file back and keeps yours")
+    })?;
     let mut finder = Finder { id, found: Vec::new() };
     finder.visit_file(&file);
     match finder.found.pop() {

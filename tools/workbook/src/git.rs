@@ -21,6 +21,13 @@ pub(crate) fn git<A: AsRef<OsStr>>(root: &Path, arguments: &[A]) -> Result<Strin
     Ok(String::from_utf8(output.stdout).context("git's output")?.trim_end_matches('\n').to_owned())
 }
 
+/// Runs git for what makes commits: where nobody has told git a name, as on a new machine, it is the learner.
+pub(crate) fn git_as_somebody(root: &Path, arguments: &[&str]) -> Result<String> {
+    let named = git(root, &["config", "user.name"]).is_ok() && git(root, &["config", "user.email"]).is_ok();
+    let learner = ["-c", "user.name=learner", "-c", "user.email=learner@localhost"];
+    git(root, &[if named { &[][..] } else { &learner[..] }, arguments].concat())
+}
+
 /// Makes sure that there is a base. Where there is none yet, the last commit is it; in a clone that has pulled since, it
 /// moves along with what was pulled.
 pub(crate) fn ensure_base(root: &Path) -> Result<()> {

@@ -81,6 +81,21 @@ fn work_is_never_written_over_and_what_is_taken_out_is_kept() {
 }
 
 #[test]
+fn a_file_that_is_no_rust_any_more_can_be_put_back_and_is_kept() {
+    let place = Place::new("broken");
+    let tree = place.tree(source(), "mine");
+    let exercise = table::chosen(&tree, ID).expect("known").remove(0);
+    let broken = fs::read_to_string(tree.join(FILE)).expect("a file") + "}\n";
+    fs::write(tree.join(FILE), &broken).expect("written");
+    assert_eq!(whose(&tree, ID), Whose::Yours);
+    let refused = commands::start(&tree, &exercise).expect_err("nobody knows where the function is");
+    assert!(format!("{refused:#}").contains("this is no Rust"), "{refused:#}");
+    let saved = commands::reset(&tree, &exercise).expect("reset").expect("something was kept");
+    assert_eq!(fs::read_to_string(saved).expect("kept"), broken);
+    assert_eq!(git(&tree, &["status", "--porcelain"]), "");
+}
+
+#[test]
 fn an_update_merges_and_shows_conflicts_and_loses_nothing() {
     let place = Place::new("update");
     let origin = place.tree(source(), "origin");
