@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     Whose, check,
     floor::Place,
-    git::{BASE, ensure_base, git, git_as_somebody, notes, reference},
+    git::{BASE, ensure_base, git, git_as_somebody, has_base, notes, reference},
     ledger,
     table::{self, Exercise},
     text::wrapped,
@@ -188,6 +188,9 @@ pub fn new(root: &Path, directory: &Path) -> Result<()> {
 /// Brings a tree to the newest commit of where it came from. Work is committed first, and merged by git: nothing is lost,
 /// and conflicts are shown as git shows them.
 pub fn update(root: &Path) -> Result<String> {
+    if !has_base(root) {
+        bail!("nothing was begun in this tree; git pull brings it to the newest");
+    }
     if !git(root, &["status", "--porcelain"])?.is_empty() {
         git(root, &["add", "--all"])?;
         git_as_somebody(root, &["commit", "--quiet", "--message", "Work before an update of the workbook"])?;

@@ -44,7 +44,8 @@ pub(crate) fn ensure_base(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn has_base(root: &Path) -> bool {
+/// Whether there is a reference, as in every tree that somebody learns in.
+pub(crate) fn has_base(root: &Path) -> bool {
     git(root, &["rev-parse", "--verify", "--quiet", BASE]).is_ok()
 }
 
