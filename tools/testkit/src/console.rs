@@ -36,7 +36,8 @@ pub fn steps(page: &str, fence: &str) -> Vec<Step> {
 }
 
 impl Step {
-    /// Runs the command by a shell in which `prepare` has set what it needs; panics if it prints something else.
+    /// Runs the command by a shell in which `prepare` has set what it needs; panics if it prints something else, or if it
+    /// shall print nothing and fails.
     #[track_caller]
     pub fn check(&self, prepare: impl FnOnce(&mut Command)) {
         let mut shell = Command::new("sh");
@@ -45,6 +46,8 @@ impl Step {
         let output = shell.output().expect("a shell runs");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines: Vec<&str> = printed.lines().collect();
+        let silent = self.expected.is_empty();
+        assert!(!silent || output.status.success(), "line {}: $ {}: {}", self.line, self.command, output.status);
         let same = lines.len() == self.expected.len()
             && lines.iter().zip(&self.expected).all(|(line, pattern)| matches(line, pattern));
         assert!(

@@ -71,8 +71,8 @@ const PROBES: &[Probe] = &[
     Probe {
         chapter: "namespaces",
         name: "user namespaces",
-        prevents: "EPERM (Operation not permitted) from clone3",
-        fix: "be root, or have root set the sysctl that is named here",
+        prevents: "EPERM (Operation not permitted) or ENOSPC (No space left on device) from clone3",
+        fix: "be root, or have root set the sysctl that doctor names",
         look: user_namespaces,
     },
     Probe {

@@ -22,6 +22,10 @@ pub(super) fn look(built: &Path) -> Result<()> {
     }
     let modules = tools::modules("playwright-core")?;
     let mut node = Command::new("node");
-    node.arg(SCRIPT).arg(built).arg(run::target().join("pages")).arg(modules.join("playwright-core"));
+    node.arg(SCRIPT)
+        .arg(built)
+        .arg(run::root().join("book/src"))
+        .arg(run::target().join("pages"))
+        .arg(modules.join("playwright-core"));
     run::run(&mut node)
 }

@@ -1,11 +1,11 @@
-// Looks at the built book in headless Chromium: node pages.mjs BOOK SCREENSHOTS PLAYWRIGHT-CORE
+// Looks at the built book in headless Chromium: node pages.mjs BOOK SOURCES SCREENSHOTS PLAYWRIGHT-CORE
 // Every page in two widths and two themes, then the search and the keyboard. Prints what is wrong; exits 1 if anything is.
 import { createServer } from "node:http";
 import { mkdir, readFile, readdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { extname, join, normalize } from "node:path";
 
-const [book, screenshots, playwright] = process.argv.slice(2);
+const [book, source, screenshots, playwright] = process.argv.slice(2);
 const { chromium } = createRequire(import.meta.url)(playwright);
 
 const WIDTHS = [390, 1280]; // a telephone, a laptop
@@ -130,6 +130,12 @@ for (const name of pages) {
 await keyboard();
 await browser.close();
 server.close();
+// What the sources hold must be what was seen: a drawing that is not drawn at all is no element to look at.
+const sources = (await readdir(source)).filter((name) => name.endsWith(".md") && name !== "SUMMARY.md");
+const texts = await Promise.all(sources.map((name) => readFile(join(source, name), "utf8")));
+const fences = texts.join("\n").match(/^```mermaid$/gm)?.length ?? 0;
+if (pages.length !== sources.length) problem("book", `${sources.length} sources, but ${pages.length} pages`);
+if (drawings !== fences * WIDTHS.length * THEMES.length) problem("book", `${fences} drawings, but ${drawings} views of them`);
 const views = pages.length * WIDTHS.length * THEMES.length;
 console.log(`${views} views of ${pages.length} pages, ${drawings} drawings, search and keyboard: ${problems.length} problems`);
 problems.forEach((line) => console.log(line));

@@ -63,7 +63,13 @@ fn page(name: &str, content: &str, exercises: &[Exercise]) -> Result<Option<Page
     let mut page = Page { name: name.to_owned(), reading: 0, exercises: Vec::new() };
     for (word, argument) in commands(content) {
         match word {
-            "minutes" => page.reading = argument.parse().with_context(|| format!("{name}: minutes {argument:?}"))?,
+            "minutes" => {
+                page.reading = argument
+                    .parse()
+                    .ok()
+                    .filter(|minutes| *minutes > 0)
+                    .with_context(|| format!("{name}: minutes {argument:?}: not a number above 0"))?;
+            }
             "exercises" => page.exercises = of_floor(exercises, argument)?,
             _ => {}
         }
@@ -91,6 +97,12 @@ fn command(line: &str) -> Option<(&str, &str)> {
     ["minutes", "exercises", "schedule", "doctor"].contains(&word).then_some((word, argument))
 }
 
+/// A misspelt command would stand in the page as text.
+fn is_unknown(line: &str) -> bool {
+    let mdbooks = ["{{#include ", "{{#title "];
+    line.trim().starts_with("{{#") && !mdbooks.iter().any(|command| line.trim().starts_with(command))
+}
+
 fn filled(content: &str, exercises: &[Exercise], pages: &[Page]) -> Result<String> {
     let mut text = String::new();
     let own = page("", content, exercises)?;
@@ -105,6 +117,7 @@ fn filled(content: &str, exercises: &[Exercise], pages: &[Page]) -> Result<Strin
                 text += &schedule::plan(pages, length);
             }
             Some(_) => text += &doctors_table()?,
+            None if is_unknown(line) => bail!("{}: neither ours nor mdBook's", line.trim()),
             None => text += line,
         }
         text.push('\n');
@@ -171,6 +184,9 @@ mod tests {
         assert_eq!(filled(text, &[], &[]).expect("nothing to do"), text);
         assert!(filled("{{#exercises nothing}}", &[], &[]).is_err());
         assert!(filled("{{#schedule soon}}", &[], &[]).is_err());
+        assert!(filled("{{#minute 5}}", &[], &[]).is_err());
+        assert!(filled("  {{#minutes 5}}", &[], &[]).is_err(), "it must begin its line");
+        assert!(filled("{{#minutes 0}}", &[], &[]).is_err());
         assert_eq!(filled("{{#minutes 5}}", &[], &[]).expect("filled"), "*About 5 minutes.*\n");
     }
 }

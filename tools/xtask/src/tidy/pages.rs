@@ -36,7 +36,11 @@ fn check_page(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
 
 /// Whether a file of tests takes in the page's text.
 fn is_run(tree: &Tree, path: &str) -> bool {
-    tree.rust.iter().any(|file| file.path.contains("tests/") && file.text.contains(path))
+    tree.rust.iter().any(|file| file.path.contains("tests/") && takes_in(&file.text, path))
+}
+
+fn takes_in(source: &str, path: &str) -> bool {
+    source.lines().any(|line| line.contains("include_str!(") && line.contains(path))
 }
 
 /// Whether the first paragraph behind the drawing is its equivalent.
