@@ -20,15 +20,18 @@ pub struct Bounds {
     pub time: Duration,
     /// Processes at once, those in namespaces of its own among them; the kernel holds only users to it.
     pub processes: Option<u64>,
+    /// Memory of one process that is its own and writable, in bytes.
+    pub memory_bytes: Option<u64>,
 }
 
 /// For our own tests; the slowest on two cores takes a tenth.
-const TEST: Bounds = Bounds { time: Duration::from_secs(180), processes: None };
+const TEST: Bounds = Bounds { time: Duration::from_secs(180), processes: None, memory_bytes: None };
 
-/// For what a learner wrote, which may hang or fork without end: the slowest check takes a hundredth.
-const EXERCISE: Bounds = Bounds { time: Duration::from_secs(5), processes: Some(256) };
+/// For what a learner wrote, which may hang, or fork or fill memory without end: the slowest check takes a hundredth.
+const EXERCISE: Bounds = Bounds { time: Duration::from_secs(5), processes: Some(256), memory_bytes: Some(512 << 20) };
 
 /// One test.
+#[derive(Clone)]
 pub struct Case {
     /// A claim that is true if `run` returns.
     pub name: &'static str,
@@ -55,7 +58,8 @@ impl Case {
         Self { name, needs: Needs::User, programs: &[], variable: None, bounds: TEST, run }
     }
 
-    /// A check of what a learner wrote, as an ordinary user; it is ended if it hangs, and can't fork without end.
+    /// A check of what a learner wrote, as an ordinary user; it is ended if it hangs, and can't fork or fill
+    /// memory without end.
     pub const fn exercise(name: &'static str, run: fn(&TestHost)) -> Self {
         Self { bounds: EXERCISE, ..Self::user(name, run) }
     }

@@ -11,7 +11,8 @@ use std::{
 use crate::{Case, Ledger, stages};
 
 /// Runs the cases that the command line asks for (`--list`, or words that a name contains). `programs` are binaries of
-/// the workspace that the cases start, by path. With `--ledger=FILE` this process is in that file while it runs.
+/// the workspace that the cases start, by path. With `--ledger=FILE` this process is in that file while it runs, and each
+/// verdict begins a line, whatever a learner's function printed before it.
 pub fn run(cases: &[Case], programs: &[&str]) -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if let [stage, name] = arguments.as_slice()
@@ -32,20 +33,21 @@ pub fn run(cases: &[Case], programs: &[&str]) -> ExitCode {
         say(&format!("the ledger can't be written: {error}"));
         return ExitCode::FAILURE;
     }
-    let done = run_all(&cases.iter().filter(wanted).collect::<Vec<_>>(), programs);
+    let tell: fn(&str) = if ledger.is_some() { |line: &str| say(&format!("\n{line}")) } else { say };
+    let done = run_all(&cases.iter().filter(wanted).collect::<Vec<_>>(), programs, tell);
     // A ledger that can't be cleared only makes the next one look for a process that is gone.
     let _ = ledger.map(|ledger| ledger.clear());
     done
 }
 
-fn run_all(cases: &[&Case], programs: &[&str]) -> ExitCode {
+fn run_all(cases: &[&Case], programs: &[&str], tell: fn(&str)) -> ExitCode {
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     let missing = programs.iter().find(|program| !Path::new(program).is_file());
     for case in cases {
         let obstacle =
             case.obstacle().or_else(|| missing.map(|program| format!("needs {program}, which was not built")));
         if let Some(obstacle) = obstacle {
-            say(&format!("skipped: {}: {obstacle}", case.name));
+            tell(&format!("skipped: {}: {obstacle}", case.name));
             skipped += 1;
             continue;
         }
@@ -56,7 +58,7 @@ fn run_all(cases: &[&Case], programs: &[&str]) -> ExitCode {
             Ok(()) => passed += 1,
             Err(_) => failed += 1,
         }
-        say(&format!(
+        tell(&format!(
             "{} {} ({millis} ms){}",
             if verdict.is_ok() { "ok" } else { "FAILED" },
             case.name,

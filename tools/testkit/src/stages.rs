@@ -84,9 +84,9 @@ pub(crate) fn enter(stage: Stage, case: &Case, programs: &[&str]) -> ExitCode {
 
 /// Here, in the user namespace that the case runs in: the kernel counts a user's processes in each by itself.
 fn bound(case: &Case) {
-    if let Some(processes) = case.bounds.processes {
-        let limit = Rlimit { current: Some(processes), maximum: Some(processes) };
-        setrlimit(Resource::Nproc, limit).expect("a limit can be lowered");
+    let limits = [(Resource::Nproc, case.bounds.processes), (Resource::Data, case.bounds.memory_bytes)];
+    for (resource, limit) in limits.into_iter().filter(|(_, limit)| limit.is_some()) {
+        setrlimit(resource, Rlimit { current: limit, maximum: limit }).expect("a limit can be lowered");
     }
 }
 

@@ -1,14 +1,11 @@
 //! Running an exercise's checks: cargo builds them as the user who asked, and they run in throw-away hosts.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeSet, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-use crate::{built, ledger, table::Exercise};
+use crate::{built, ledger, output, table::Exercise};
 
 /// What one check said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -19,8 +16,8 @@ pub struct Outcome {
     pub claim: String,
     /// Whether it holds; `None` if it could not be tried here.
     pub holds: Option<bool>,
-    /// Why it could not be tried.
-    pub skipped: Option<String>,
+    /// Why it could not be tried, or was ended; none where the function itself failed, which says so by itself.
+    pub reason: Option<String>,
     /// What it found in the running kernel.
     pub saw: Vec<String>,
 }
@@ -31,18 +28,20 @@ pub struct Report {
     pub outcomes: Vec<Outcome>,
     /// What the checks, and a panicking function, wrote.
     pub said: String,
+    /// Whether every run of the checks came to its end and called it a success.
+    pub passed: bool,
 }
 
 impl Report {
     /// Whether every claim holds and was tried.
     pub fn is_green(&self) -> bool {
-        !self.outcomes.is_empty() && self.outcomes.iter().all(|outcome| outcome.holds == Some(true))
+        self.passed && !self.outcomes.is_empty() && self.outcomes.iter().all(|outcome| outcome.holds == Some(true))
     }
 }
 
 /// Runs the checks of these exercises, chapter by chapter. What a run before this one left in the kernel is undone first.
 pub fn run(root: &Path, exercises: &[Exercise]) -> Result<Report> {
-    let mut report = Report { outcomes: Vec::new(), said: String::new() };
+    let mut report = Report { outcomes: Vec::new(), said: String::new(), passed: true };
     for together in exercises.chunk_by(|one, next| one.chapter == next.chapter && one.needs == next.needs) {
         run_together(root, together, &mut report)?;
     }
@@ -59,10 +58,10 @@ fn run_together(root: &Path, exercises: &[Exercise], report: &mut Report) -> Res
     ledger::undo(root)?;
     let mut command = if first.needs == "root" { built::as_root(&checker) } else { Command::new(&checker) };
     command.current_dir(root).env("RUST_BACKTRACE", "0").arg(format!("--ledger={}", ledger::path(root)?.display()));
-    command.args(exercises.iter().map(|exercise| format!("{}:", exercise.id))).stdin(Stdio::null());
-    let output = command.output().with_context(|| format!("start {}", checker.display()))?;
-    let outcomes = outcomes(&String::from_utf8_lossy(&output.stdout));
-    let said = panics(&String::from_utf8_lossy(&output.stderr));
+    command.args(exercises.iter().map(|exercise| format!("{}:", exercise.id)));
+    let output = output::of(&mut command).with_context(|| format!("start {}", checker.display()))?;
+    let (outcomes, printed) = outcomes(&output.out);
+    let said = panics(&(printed + &output.err));
     for exercise in exercises {
         if !outcomes.iter().any(|outcome| outcome.exercise == exercise.id) {
             bail!("the checks of {} told nothing:\n{said}", exercise.id);
@@ -70,6 +69,7 @@ fn run_together(root: &Path, exercises: &[Exercise], report: &mut Report) -> Res
     }
     report.outcomes.extend(outcomes);
     report.said += &said;
+    report.passed &= output.status.success();
     Ok(())
 }
 
@@ -89,24 +89,33 @@ fn panics(said: &str) -> String {
             None => paragraphs.push(line.to_owned()),
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     paragraphs.retain(|paragraph| seen.insert(paragraph.clone()));
     paragraphs.join("\n")
 }
 
-/// From the test host's lines; what was seen stands before the verdict.
-fn outcomes(lines: &str) -> Vec<Outcome> {
-    let (mut outcomes, mut saw) = (Vec::new(), Vec::new());
+/// From the test host's lines; what was seen stands before the verdict. The other lines are what a function printed.
+fn outcomes(lines: &str) -> (Vec<Outcome>, String) {
+    let (mut outcomes, mut saw, mut printed) = (Vec::new(), Vec::new(), String::new());
     for line in lines.lines() {
-        match line.strip_prefix("saw: ") {
-            Some(text) => saw.push(text.to_owned()),
-            None => outcomes.extend(outcome(line).map(|one| Outcome { saw: std::mem::take(&mut saw), ..one })),
+        if let Some(text) = line.strip_prefix("saw: ") {
+            saw.push(text.to_owned());
+        } else if let Some(outcome) = outcome(line) {
+            outcomes.push(Outcome { saw: std::mem::take(&mut saw), ..outcome });
+        } else if !line.is_empty() && !is_sum(line) {
+            printed += &format!("{line}\n");
         }
     }
-    outcomes
+    (outcomes, printed)
 }
 
-/// From the test host's lines: `ok EXERCISE: CLAIM (12 ms)`, `FAILED …`, `skipped: EXERCISE: CLAIM: REASON`.
+/// Whether it is the last line, `2 passed, 0 failed, 0 skipped`.
+fn is_sum(line: &str) -> bool {
+    line.contains(" passed, ") && line.ends_with(" skipped")
+}
+
+/// From the test host's lines: `ok EXERCISE: CLAIM (12 ms)`, `FAILED EXERCISE: CLAIM (12 ms): REASON`,
+/// `skipped: EXERCISE: CLAIM: REASON`.
 fn outcome(line: &str) -> Option<Outcome> {
     let (holds, rest) = match (line.strip_prefix("ok "), line.strip_prefix("FAILED "), line.strip_prefix("skipped: ")) {
         (Some(rest), ..) => (Some(true), rest),
@@ -115,11 +124,17 @@ fn outcome(line: &str) -> Option<Outcome> {
         _ => return None,
     };
     let (exercise, rest) = rest.split_once(": ")?;
-    let (claim, skipped) = match holds {
-        None => rest.split_once(": ").map(|(claim, reason)| (claim, Some(reason.to_owned())))?,
-        Some(_) => (rest.rsplit_once(" (").map_or(rest, |(claim, _)| claim), None),
+    let (claim, reason) = match holds {
+        None => rest.split_once(": ")?,
+        Some(_) => {
+            let (claim, reason) = rest.rsplit_once(" ms)")?;
+            (claim.rsplit_once(" (")?.0, reason.trim_start_matches(": "))
+        }
     };
-    Some(Outcome { exercise: exercise.to_owned(), claim: claim.to_owned(), holds, skipped, saw: Vec::new() })
+    // That a check's process ended with a failure says no more than the verdict.
+    let reason = Some(reason).filter(|reason| !reason.is_empty() && !reason.starts_with("exit status"));
+    let (exercise, claim, reason) = (exercise.to_owned(), claim.to_owned(), reason.map(str::to_owned));
+    Some(Outcome { exercise, claim, holds, reason, saw: Vec::new() })
 }
 
 #[cfg(test)]
@@ -128,11 +143,13 @@ mod tests {
 
     #[test]
     fn the_test_host_s_lines_are_outcomes() {
-        let of = |line| outcome(line).map(|o| (o.exercise, o.claim, o.holds, o.skipped));
+        let of = |line| outcome(line).map(|o| (o.exercise, o.claim, o.holds, o.reason));
         let (id, claim) = ("a.b".to_owned(), "it (really) holds".to_owned());
         assert_eq!(of("ok a.b: it (really) holds (12 ms)"), Some((id.clone(), claim.clone(), Some(true), None)));
         let failed = of("FAILED a.b: it (really) holds (12 ms): exit status: 1");
         assert_eq!(failed, Some((id.clone(), claim.clone(), Some(false), None)));
+        let hung = of("FAILED a.b: it (really) holds (5003 ms): still running after 5 s");
+        assert_eq!(hung, Some((id.clone(), claim.clone(), Some(false), Some("still running after 5 s".into()))));
         let skipped = of("skipped: a.b: it (really) holds: needs root");
         assert_eq!(skipped, Some((id, claim, None, Some("needs root".into()))));
         assert_eq!(of("1 passed, 0 failed, 0 skipped"), None);
@@ -147,7 +164,9 @@ mod tests {
 
     #[test]
     fn what_was_seen_belongs_to_the_verdict_behind_it() {
-        let all = outcomes("saw: a\nsaw: b\nok x.y: one (1 ms)\nFAILED x.y: two (1 ms): exit status: 1\n");
+        let lines = "saw: a\nsaw: b\nmine\nok x.y: one (1 ms)\nFAILED x.y: two (1 ms): exit status: 1\n";
+        let (all, printed) = outcomes(&format!("{lines}1 passed, 1 failed, 0 skipped\n"));
         assert_eq!(all.iter().map(|one| one.saw.len()).collect::<Vec<_>>(), [2, 0]);
+        assert_eq!(printed, "mine\n", "what a function printed");
     }
 }

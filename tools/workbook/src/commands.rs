@@ -10,10 +10,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    Whose, check,
-    floor::Place,
-    git::{BASE, ensure_base, git, git_as_somebody, has_base, notes, reference},
-    ledger,
+    Whose,
+    git::{BASE, ensure_base, git, notes, reference},
+    hint, ledger,
+    place::Place,
     table::{self, Exercise},
     text::wrapped,
 };
@@ -30,6 +30,7 @@ pub fn start(root: &Path, exercise: &Exercise) -> Result<String> {
         Whose::Reference => {
             let blank = crate::blank::blank(&exercise.id, &place.function, &exercise.task, &exercise.uses);
             place.write(root, exercise, &blank)?;
+            hint::forget(root, exercise)?;
         }
     }
     Ok(card(exercise))
@@ -67,6 +68,7 @@ pub fn write(root: &Path, exercise: &Exercise, body: &str) -> Result<()> {
 pub fn reset(root: &Path, exercise: &Exercise) -> Result<Option<PathBuf>> {
     let _alone = ledger::alone(root)?;
     ledger::undo(root)?;
+    hint::forget(root, exercise)?;
     let Ok(place) = Place::read(root, exercise) else {
         // Not Rust any more, so nobody can say where the function ends: the whole file is exchanged.
         let path = root.join(exercise.source());
@@ -97,46 +99,6 @@ pub fn status(root: &Path) -> Result<Vec<(Exercise, Whose)>> {
     Ok(table::all(root)?.into_iter().map(|exercise| (exercise.clone(), whose(&exercise))).collect())
 }
 
-/// Whose a floor is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Floor {
-    /// Such as `namespaces`.
-    pub name: String,
-    /// How many of its exercises hold something else than the reference.
-    pub yours: usize,
-    /// How many of those are empty.
-    pub empty: usize,
-    /// How many exercises it has.
-    pub all: usize,
-}
-
-impl std::fmt::Display for Floor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, yours, empty, all } = self;
-        match (yours, empty) {
-            (0, _) => write!(f, "{name}: reference"),
-            (_, 0) => write!(f, "{name}: yours ({yours} of {all})"),
-            _ => write!(f, "{name}: yours ({yours} of {all}, {empty} to do)"),
-        }
-    }
-}
-
-/// The floors that have exercises, in order.
-pub fn floors(root: &Path) -> Result<Vec<Floor>> {
-    let mut floors: Vec<Floor> = Vec::new();
-    for (exercise, whose) in status(root)? {
-        if floors.last().is_none_or(|floor| floor.name != exercise.floor()) {
-            floors.push(Floor { name: exercise.floor().to_owned(), yours: 0, empty: 0, all: 0 });
-        }
-        if let Some(floor) = floors.last_mut() {
-            floor.all += 1;
-            floor.yours += usize::from(whose != Whose::Reference);
-            floor.empty += usize::from(whose == Whose::Blank);
-        }
-    }
-    Ok(floors)
-}
-
 /// The learner's body beside the reference, as `git diff` shows it; empty if they are the same.
 pub fn diff(root: &Path, exercise: &Exercise) -> Result<String> {
     let place = Place::read(root, exercise)?;
@@ -148,27 +110,6 @@ pub fn diff(root: &Path, exercise: &Exercise) -> Result<String> {
         git.args(["diff", "--no-index", "--no-color"]).arg(&yours).arg(&reference).output().context("start git")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(text.lines().skip_while(|line| !line.starts_with("@@")).map(|line| format!("{line}\n")).collect())
-}
-
-/// The next hint. The first looks at what the checks find and says what is probably wrong.
-pub fn hint(root: &Path, exercise: &Exercise, level: Option<usize>) -> Result<String> {
-    let path = notes(root)?.join(format!("{}.hints", exercise.id));
-    let given: usize = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-    let level = level.unwrap_or(given + 1).clamp(1, exercise.hints.len());
-    fs::write(&path, level.to_string())?;
-    let mut text = wrapped(&format!("hint {level} of {}  ", exercise.hints.len()), &exercise.hints[level - 1]);
-    if level == 1 {
-        let report = check::run(root, std::slice::from_ref(exercise))?;
-        let failing = report.outcomes.iter().filter(|outcome| outcome.holds == Some(false));
-        for outcome in failing {
-            let look = exercise.look.iter().find(|look| look.case == outcome.claim);
-            let says = look.map_or("this does not hold yet.", |look| look.says.as_str());
-            let _ = write!(text, "\n{}", wrapped("fails    ", &outcome.claim));
-            outcome.saw.iter().for_each(|saw| text += &wrapped("saw      ", saw));
-            text += &wrapped("probably ", says);
-        }
-    }
-    Ok(text)
 }
 
 /// A tree of the learner's own: a clone with its own history, whose reference is the commit that it begins at.
@@ -183,30 +124,4 @@ pub fn new(root: &Path, directory: &Path) -> Result<()> {
     git(directory, &["checkout", "--quiet", "-B", "mine"])?;
     git(directory, &["update-ref", BASE, "HEAD"])?;
     Ok(())
-}
-
-/// Brings a tree to the newest commit of where it came from. Work is committed first, and merged by git: nothing is lost,
-/// and conflicts are shown as git shows them.
-pub fn update(root: &Path) -> Result<String> {
-    if !has_base(root) {
-        bail!("nothing was begun in this tree; git pull brings it to the newest");
-    }
-    if !git(root, &["status", "--porcelain"])?.is_empty() {
-        git(root, &["add", "--all"])?;
-        git_as_somebody(root, &["commit", "--quiet", "--message", "Work before an update of the workbook"])?;
-    }
-    git(root, &["fetch", "--quiet", "origin"])?;
-    let newest = git(root, &["rev-parse", "FETCH_HEAD"])?;
-    if git(root, &["rev-parse", BASE])? == newest {
-        return Ok("this is the newest already".to_owned());
-    }
-    git(root, &["update-ref", BASE, &newest])?;
-    let merged = git_as_somebody(root, &["merge", "--quiet", "--no-edit", &newest]);
-    match merged {
-        Ok(_) => Ok(format!("now at {}", &newest[..12])),
-        Err(_) => {
-            let files = git(root, &["diff", "--name-only", "--diff-filter=U"])?;
-            bail!("both sides changed these; mend them, then git commit:\n{files}")
-        }
-    }
 }

@@ -1,71 +1,85 @@
-//! Whose code an exercise's function has: the reference's, none, or the learner's.
+//! Whose each floor is: the reference's, or partly the learner's, in its exercises or elsewhere.
 
 use std::{fs, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{blank, git::reference, table::Exercise};
+use crate::{
+    Whose, blank, commands,
+    git::{git, reference},
+    table::{self, Exercise},
+};
 
-/// Whose body a function has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// As it was.
-    Reference,
-    /// Empty, to be written.
-    Blank,
-    /// Something else.
-    Yours,
+/// Whose a floor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// Such as `namespaces`.
+    pub name: String,
+    /// How many of its exercises hold something else than the reference.
+    pub yours: usize,
+    /// How many of those are empty.
+    pub empty: usize,
+    /// How many exercises it has.
+    pub all: usize,
+    /// Whether its source differs from the reference outside of exercises.
+    pub changed: bool,
 }
 
-impl Whose {
-    /// For lists.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Reference => "reference",
-            Self::Blank => "to do",
-            Self::Yours => "yours",
+impl std::fmt::Display for Floor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, yours, empty, all, changed } = self;
+        let exercises = match (yours, empty) {
+            (0, _) => None,
+            (_, 0) => Some(format!("{yours} of {all}")),
+            _ => Some(format!("{yours} of {all}, {empty} to do")),
+        };
+        match (exercises, changed) {
+            (None, false) => write!(f, "{name}: reference"),
+            (None, true) => write!(f, "{name}: yours (outside of exercises)"),
+            (Some(exercises), false) => write!(f, "{name}: yours ({exercises})"),
+            (Some(exercises), true) => write!(f, "{name}: yours ({exercises}, and outside of exercises)"),
         }
     }
 }
 
-/// An exercise's function in the tree, beside the reference.
-pub(crate) struct Place {
-    pub(crate) text: String,
-    pub(crate) function: blank::Function,
-    pub(crate) reference: String,
+/// The floors that have exercises or a change, in order.
+pub fn floors(root: &Path) -> Result<Vec<Floor>> {
+    let status = commands::status(root)?;
+    let floors = table::chapters(root)?.into_iter().filter_map(|chapter| {
+        let its: Vec<&(Exercise, Whose)> = status.iter().filter(|(exercise, _)| exercise.chapter == chapter).collect();
+        let exercises: Vec<&Exercise> = its.iter().map(|(exercise, _)| exercise).collect();
+        let changed = is_changed(root, &chapter, &exercises);
+        let count = |is: fn(Whose) -> bool| its.iter().filter(|(_, whose)| is(*whose)).count();
+        let yours = count(|whose| whose != Whose::Reference);
+        let floor =
+            Floor { name: name(&chapter), yours, empty: count(|whose| whose == Whose::Blank), all: its.len(), changed };
+        (floor.all > 0 || changed).then_some(floor)
+    });
+    Ok(floors.collect())
 }
 
-impl Place {
-    /// Reads both.
-    pub(crate) fn read(root: &Path, exercise: &Exercise) -> Result<Self> {
-        let path = root.join(exercise.source());
-        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        let function = blank::find(&text, &exercise.id).with_context(|| path.display().to_string())?;
-        let original = reference(root, &exercise.source())?;
-        let reference = blank::body(&original, &blank::find(&original, &exercise.id)?).to_owned();
-        Ok(Self { text, function, reference })
-    }
+/// The name of a chapter's floor: `namespaces` of `chapters/01-namespaces`.
+fn name(chapter: &Path) -> String {
+    let directory = chapter.file_name().unwrap_or_default().to_string_lossy();
+    directory.split_once('-').map_or(directory.as_ref(), |(_, name)| name).to_owned()
+}
 
-    /// The body as it is in the tree.
-    pub(crate) fn body(&self) -> &str {
-        blank::body(&self.text, &self.function)
-    }
+/// Whether a file of a chapter's source is new, gone or different, apart from the bodies of exercises.
+fn is_changed(root: &Path, chapter: &Path, exercises: &[&Exercise]) -> bool {
+    let source = chapter.join("src").to_string_lossy().into_owned();
+    let base = if crate::git::has(root, crate::git::BASE) { crate::git::BASE } else { "HEAD" };
+    let different = git(root, &["diff", "--name-only", base, "--", &source]).unwrap_or_default();
+    let new = git(root, &["ls-files", "--others", "--exclude-standard", "--", &source]).unwrap_or_default();
+    let same = |file: &str| only_bodies_differ(root, Path::new(file), exercises).unwrap_or(false);
+    !new.is_empty() || !different.lines().all(same)
+}
 
-    /// Whose it is. Blanks do not count.
-    pub(crate) fn whose(&self, exercise: &Exercise) -> Whose {
-        let bare = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let blank = blank::blank(&exercise.id, &self.function, &exercise.task, &exercise.uses);
-        match bare(self.body()) {
-            body if body == bare(&self.reference) => Whose::Reference,
-            body if body == bare(&blank) => Whose::Blank,
-            _ => Whose::Yours,
-        }
+/// Whether a file is the reference's once the exercises' bodies are. What is no Rust any more is told by the exercise.
+fn only_bodies_differ(root: &Path, file: &Path, exercises: &[&Exercise]) -> Result<bool> {
+    let (mut text, original) = (fs::read_to_string(root.join(file))?, reference(root, file)?);
+    for exercise in exercises.iter().filter(|exercise| exercise.source() == file) {
+        let Ok(function) = blank::find(&text, &exercise.id) else { return Ok(true) };
+        text = blank::with_body(&text, &function, blank::body(&original, &blank::find(&original, &exercise.id)?));
     }
-
-    /// Writes the file with another body.
-    pub(crate) fn write(&self, root: &Path, exercise: &Exercise, body: &str) -> Result<()> {
-        let path = root.join(exercise.source());
-        let whole = blank::with_body(&self.text, &self.function, body);
-        fs::write(&path, whole).with_context(|| format!("write {}", path.display()))
-    }
+    Ok(text == original)
 }

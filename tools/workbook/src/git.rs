@@ -10,6 +10,8 @@ use anyhow::{Context, Result, bail};
 
 /// The commit that holds the reference solutions.
 pub(crate) const BASE: &str = "refs/workbook/base";
+/// The one that an update under way brings.
+pub(crate) const NEXT: &str = "refs/workbook/next";
 
 /// Runs git in a tree; gives its output without the last newline.
 pub(crate) fn git<A: AsRef<OsStr>>(root: &Path, arguments: &[A]) -> Result<String> {
@@ -28,30 +30,49 @@ pub(crate) fn git_as_somebody(root: &Path, arguments: &[&str]) -> Result<String>
     git(root, &[if named { &[][..] } else { &learner[..] }, arguments].concat())
 }
 
-/// Makes sure that there is a base. Where there is none yet, the last commit is it; in a clone that has pulled since, it
-/// moves along with what was pulled.
+/// Makes sure that there is a base: where there is none yet, the last commit is it.
 pub(crate) fn ensure_base(root: &Path) -> Result<()> {
-    if !has_base(root) {
-        if git(root, &["diff", "--quiet", "HEAD", "--", "chapters"]).is_err() {
-            bail!("files in chapters/ differ from the last commit, which is to be the reference: commit them first");
+    if has(root, BASE) {
+        return Ok(());
+    }
+    if git(root, &["diff", "--quiet", "HEAD", "--", "chapters"]).is_err() {
+        bail!("files in chapters/ differ from the last commit, which is to be the reference: commit them first");
+    }
+    git(root, &["update-ref", BASE, "HEAD"]).map(drop)
+}
+
+/// Moves the base along with what HEAD holds by now: an update that is done, or, in a clone, what was pulled.
+pub fn settle(root: &Path) -> Result<()> {
+    if !has(root, BASE) {
+        return Ok(());
+    }
+    let updated = git(root, &["rev-parse", "--verify", "--quiet", NEXT]).ok();
+    let newer = match updated.filter(|next| is_within(root, next, "HEAD")) {
+        Some(next) => {
+            git(root, &["update-ref", "-d", NEXT])?;
+            next
         }
-        git(root, &["update-ref", BASE, "HEAD"])?;
-    } else if let Ok(pulled) = git(root, &["merge-base", "HEAD", "@{upstream}"])
-        && git(root, &["merge-base", "--is-ancestor", BASE, &pulled]).is_ok()
-    {
-        git(root, &["update-ref", BASE, &pulled])?;
+        None => git(root, &["merge-base", "HEAD", "@{upstream}"]).unwrap_or_default(),
+    };
+    if !newer.is_empty() && is_within(root, BASE, &newer) {
+        git(root, &["update-ref", BASE, &newer])?;
     }
     Ok(())
 }
 
-/// Whether there is a reference, as in every tree that somebody learns in.
-pub(crate) fn has_base(root: &Path) -> bool {
-    git(root, &["rev-parse", "--verify", "--quiet", BASE]).is_ok()
+/// Whether a commit is another or one of those that it was made from.
+pub(crate) fn is_within(root: &Path, commit: &str, of: &str) -> bool {
+    git(root, &["merge-base", "--is-ancestor", commit, of]).is_ok()
+}
+
+/// Whether there is a commit of this name; with [`BASE`], whether there is a reference, as wherever somebody learns.
+pub(crate) fn has(root: &Path, name: &str) -> bool {
+    git(root, &["rev-parse", "--verify", "--quiet", name]).is_ok()
 }
 
 /// A file as the reference has it; before there is a base, as the last commit has it.
 pub(crate) fn reference(root: &Path, file: &Path) -> Result<String> {
-    let base = if has_base(root) { BASE } else { "HEAD" };
+    let base = if has(root, BASE) { BASE } else { "HEAD" };
     git(root, &["show", &format!("{base}:{}", file.display())]).map(|text| text + "\n")
 }
 

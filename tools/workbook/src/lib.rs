@@ -7,10 +7,15 @@ pub mod built;
 pub mod check;
 pub mod commands;
 pub mod doctor;
-mod floor;
+pub mod floor;
 mod git;
+pub mod hint;
 mod ledger;
+mod output;
+mod place;
 pub mod table;
 pub mod text;
+pub mod update;
 
-pub use floor::Whose;
+pub use git::settle;
+pub use place::Whose;

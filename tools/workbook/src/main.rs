@@ -17,9 +17,10 @@ use clap::{Parser, Subcommand};
 use workbook::{
     Whose, built,
     check::{self, Outcome, Report},
-    commands, doctor,
+    commands, doctor, floor, hint, settle,
     table::{self, Exercise},
     text::{quoted, wrapped},
+    update::update,
 };
 
 /// Learn how containers work by writing the floors of an engine.
@@ -117,6 +118,11 @@ fn say(text: &str) {
     let _ = writeln!(io::stdout(), "{}", text.trim_end_matches('\n'));
 }
 
+/// For whoever looks on: standard output is for the answer.
+fn say_aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", text.trim_end_matches('\n'));
+}
+
 /// The tree that this tool was built in.
 fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -126,6 +132,7 @@ fn root() -> &'static Path {
 /// Does it; gives the exit status.
 fn run(verb: Verb) -> Result<u8> {
     let root = root();
+    settle(root)?;
     match verb {
         Verb::Doctor { chapter, json } => return doctor(root, chapter.as_deref(), json),
         Verb::New { directory } => {
@@ -135,14 +142,10 @@ fn run(verb: Verb) -> Result<u8> {
             let directory = directory.canonicalize()?;
             say(&format!("{} is yours. Go on with:\n  cd {0}\n  cargo workbook start namespaces", directory.display()));
         }
-        Verb::Start { what } => {
-            for exercise in table::chosen(root, &what)? {
-                say(&(commands::start(root, &exercise)? + "\n"));
-            }
-        }
+        Verb::Start { what } => start(root, &what)?,
         Verb::Check { what, json, watch: false } => return check_once(root, what.as_deref(), json),
         Verb::Check { what, json, watch: true } => watch(root, what.as_deref(), json)?,
-        Verb::Hint { what, level } => say(&commands::hint(root, &one(root, &what)?, level)?),
+        Verb::Hint { what, level } => say(&hint::hint(root, &one(root, &what)?, level)?),
         Verb::Diff { what, reveal } => return diff(root, &one(root, &what)?, reveal),
         Verb::Reset { what } => {
             for exercise in table::chosen(root, &what)? {
@@ -153,10 +156,24 @@ fn run(verb: Verb) -> Result<u8> {
             }
         }
         Verb::Status => status(root)?,
-        Verb::Update => say(&commands::update(root)?),
+        Verb::Update => say(&update(root)?),
         Verb::Run { sudo, arguments } => return engine(root, sudo, &arguments),
     }
     Ok(0)
+}
+
+/// Begins one exercise, or all of a floor's: there, those that hold work already are only named.
+fn start(root: &Path, what: &str) -> Result<()> {
+    let exercises = table::chosen(root, what)?;
+    let alone = exercises.len() == 1;
+    for exercise in exercises {
+        match commands::start(root, &exercise) {
+            Ok(card) => say(&(card + "\n")),
+            Err(error) if alone => return Err(error),
+            Err(error) => say_aside(&format!("{error:#}\n")),
+        }
+    }
+    Ok(())
 }
 
 fn one(root: &Path, what: &str) -> Result<Exercise> {
@@ -177,7 +194,7 @@ fn meant(root: &Path, what: Option<&str>) -> Result<Vec<Exercise>> {
 fn check_once(root: &Path, what: Option<&str>, json: bool) -> Result<u8> {
     let exercises = meant(root, what)?;
     if exercises.is_empty() {
-        say("nothing is begun; cargo workbook start namespaces");
+        say_aside("nothing is begun; cargo workbook start namespaces");
         return Ok(0);
     }
     let report = check::run(root, &exercises)?;
@@ -196,7 +213,7 @@ fn verdict(outcome: &Outcome) -> String {
         Some(false) => "FAILED  ",
         None => "skipped ",
     };
-    let why = outcome.skipped.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+    let why = outcome.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
     wrapped(word, &format!("{}: {}{why}", outcome.exercise, outcome.claim))
 }
 
@@ -205,7 +222,7 @@ fn explain(root: &Path, report: &Report) -> Result<()> {
     if !report.said.is_empty() {
         say(&quoted("said    ", &report.said));
     }
-    let floors: Vec<String> = commands::floors(root)?.iter().map(ToString::to_string).collect();
+    let floors: Vec<String> = floor::floors(root)?.iter().map(ToString::to_string).collect();
     say(&wrapped("floors  ", &floors.join(", ")));
     let mut failing: Vec<&str> =
         report.outcomes.iter().filter(|one| one.holds == Some(false)).map(|one| one.exercise.as_str()).collect();
@@ -222,17 +239,28 @@ fn watch(root: &Path, what: Option<&str>, json: bool) -> Result<()> {
         if now != seen {
             seen = now;
             if let Err(error) = check_once(root, what, json) {
-                say(&format!("{error:#}"));
+                say_aside(&format!("error: {error:#}"));
             }
         }
         std::thread::sleep(Duration::from_millis(300));
     }
 }
 
+/// When each source file of the exercises' chapters was changed.
 fn times(root: &Path, exercises: &[Exercise]) -> BTreeMap<PathBuf, Option<SystemTime>> {
-    let time = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let paths = exercises.iter().map(|exercise| root.join(exercise.source()));
-    paths.map(|path| (path.clone(), time(&path))).collect()
+    let mut times = BTreeMap::new();
+    let mut directories: Vec<PathBuf> =
+        exercises.iter().map(|exercise| root.join(&exercise.chapter).join("src")).collect();
+    directories.dedup();
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => directories.push(entry.path()),
+                metadata => _ = times.insert(entry.path(), metadata.and_then(|metadata| metadata.modified()).ok()),
+            }
+        }
+    }
+    times
 }
 
 fn diff(root: &Path, exercise: &Exercise, reveal: bool) -> Result<u8> {
@@ -249,7 +277,7 @@ fn status(root: &Path) -> Result<()> {
     for (exercise, whose) in commands::status(root)? {
         say(&format!("{:<28} {:>3} min   {}", exercise.id, exercise.minutes, whose.word()));
     }
-    commands::floors(root)?.iter().for_each(|floor| say(&format!("floor {floor}")));
+    floor::floors(root)?.iter().for_each(|floor| say(&format!("floor {floor}")));
     Ok(())
 }
 

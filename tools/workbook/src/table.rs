@@ -1,4 +1,4 @@
-//! The table of exercises: `exercises.toml` of every chapter, in order. What a learner is asked, hints, and named mistakes.
+//! The table of exercises: `exercises.toml` of every chapter, in order. What a learner is asked, and hints.
 
 use std::{
     fs,
@@ -37,8 +37,6 @@ pub struct Exercise {
     pub hints: [String; 3],
     /// What failing checks probably mean.
     pub look: Vec<Look>,
-    /// Mistakes that the checks catch.
-    pub wrong: Vec<Wrong>,
     /// The chapter's directory, from the root of the tree.
     #[serde(skip)]
     pub chapter: PathBuf,
@@ -54,10 +52,12 @@ pub struct Look {
     pub says: String,
 }
 
-/// A mistake, as a body.
+/// A mistake, as a body: what a good programmer could write, and the checks catch.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wrong {
+pub struct Mistake {
+    /// The exercise's id.
+    pub exercise: String,
     /// What it gets wrong.
     pub name: String,
     /// The function's body.
@@ -68,6 +68,12 @@ pub struct Wrong {
 #[serde(deny_unknown_fields)]
 struct Table {
     exercise: Vec<Exercise>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mistakes {
+    mistake: Vec<Mistake>,
 }
 
 impl Exercise {
@@ -85,23 +91,36 @@ impl Exercise {
     pub fn package(&self) -> String {
         format!("conex-{}", self.floor())
     }
+
+    /// Mistakes that its checks catch: in a file of their own, `mistakes.toml`, since they give most of the answer away.
+    pub fn mistakes(&self, root: &Path) -> Result<Vec<Mistake>> {
+        let path = root.join(&self.chapter).join("mistakes.toml");
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let mistakes: Mistakes = toml::from_str(&text).with_context(|| format!("read {}", path.display()))?;
+        Ok(mistakes.mistake.into_iter().filter(|mistake| mistake.exercise == self.id).collect())
+    }
+}
+
+/// The chapters' directories from the root of the tree, in order.
+pub fn chapters(root: &Path) -> Result<Vec<PathBuf>> {
+    let chapters = root.join("chapters");
+    let entries = fs::read_dir(&chapters).with_context(|| format!("list {}", chapters.display()))?;
+    let mut directories: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| Path::new("chapters").join(entry.file_name()))
+        .collect();
+    directories.sort_unstable();
+    Ok(directories)
 }
 
 /// All exercises of the tree at `root`.
 pub fn all(root: &Path) -> Result<Vec<Exercise>> {
-    let chapters = root.join("chapters");
-    let mut directories: Vec<PathBuf> = fs::read_dir(&chapters)
-        .with_context(|| format!("list {}", chapters.display()))?
-        .flatten()
-        .map(|e| e.path())
-        .collect();
-    directories.sort_unstable();
     let mut exercises = Vec::new();
-    for directory in directories {
-        let path = directory.join("exercises.toml");
+    for chapter in chapters(root)? {
+        let path = root.join(&chapter).join("exercises.toml");
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let table: Table = toml::from_str(&text).with_context(|| format!("read {}", path.display()))?;
-        let chapter = directory.strip_prefix(root).unwrap_or(&directory).to_owned();
         exercises.extend(table.exercise.into_iter().map(|exercise| Exercise { chapter: chapter.clone(), ..exercise }));
     }
     Ok(exercises)

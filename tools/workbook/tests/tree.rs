@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use workbook::{Whose, commands, table};
+use workbook::{Whose, commands, floor, hint, settle, table, update::update};
 
 /// A place for trees, removed when dropped.
 struct Place(PathBuf);
@@ -103,16 +103,105 @@ fn an_update_merges_and_shows_conflicts_and_loses_nothing() {
     let exercise = table::chosen(&tree, ID).expect("known").remove(0);
     commands::start(&tree, &exercise).expect("started");
     commands::write(&tree, &exercise, WORK).expect("written");
-    assert_eq!(commands::update(&tree).expect("nothing to do"), "this is the newest already");
+    assert_eq!(update(&tree).expect("nothing to do"), "this is the newest already");
     change(&origin, "README.md", |text| text + "\nMore.\n");
-    commands::update(&tree).expect("merged");
+    update(&tree).expect("merged");
     assert!(fs::read_to_string(tree.join("README.md")).expect("a file").ends_with("\nMore.\n"));
     assert_eq!(whose(&tree, ID), Whose::Yours);
     change(&origin, FILE, |text| text.replace("DetachOldRoot)", "DetachOldRoot) // newer"));
-    let conflict = commands::update(&tree).expect_err("both changed the body");
+    let conflict = update(&tree).expect_err("both changed the body");
     assert!(conflict.to_string().contains(FILE), "{conflict}");
     let text = fs::read_to_string(tree.join(FILE)).expect("a file");
     assert!(text.contains("<<<<<<<") && text.contains("// half-done") && text.contains("// newer"), "{text}");
+}
+
+#[test]
+fn an_update_that_is_not_done_is_not_taken_for_done() {
+    let place = Place::new("half");
+    let origin = place.tree(source(), "origin");
+    // Not what is fetched first, and not what a learner should get.
+    git(&origin, &["branch", "another", "HEAD~1"]);
+    let tree = place.tree(&origin, "mine");
+    let exercise = table::chosen(&tree, ID).expect("known").remove(0);
+    commands::start(&tree, &exercise).expect("started");
+    commands::write(&tree, &exercise, WORK).expect("written");
+    let newer = |text: String| text.replace("DetachOldRoot)", "DetachOldRoot) // newer");
+    change(&origin, FILE, newer);
+    update(&tree).expect_err("both changed the body");
+    let refused = update(&tree).expect_err("the first one is not done").to_string();
+    assert!(refused.contains("not done") && refused.contains(FILE), "{refused}");
+    settle(&tree).expect("nothing to settle");
+    git(&tree, &["merge", "--abort"]);
+    assert_eq!(whose(&tree, ID), Whose::Yours);
+    commands::reset(&tree, &exercise).expect("reset");
+    assert!(!body(&tree).contains("// newer"), "the old reference is the reference still");
+    commands::write(&tree, &exercise, WORK).expect("written");
+    update(&tree).expect_err("both changed the body, as before");
+    let mended = fs::read_to_string(tree.join(FILE)).expect("a file");
+    let mended: Vec<&str> =
+        mended.lines().filter(|line| !["<<<", "===", ">>>"].iter().any(|m| line.starts_with(m))).collect();
+    fs::write(tree.join(FILE), mended.join("\n") + "\n").expect("written");
+    git(&tree, &["commit", "--quiet", "--all", "--message", "Mended"]);
+    settle(&tree).expect("settled");
+    assert_eq!(update(&tree).expect("done"), "this is the newest already");
+    commands::reset(&tree, &exercise).expect("reset");
+    assert!(body(&tree).contains("// newer"), "the newer reference is the reference");
+}
+
+#[test]
+fn hints_begin_anew_with_the_exercise() {
+    let place = Place::new("hints");
+    let tree = place.tree(source(), "mine");
+    let exercise = table::chosen(&tree, ID).expect("known").remove(0);
+    let begins = |level: Option<usize>, with: &str| {
+        let hint = hint::hint(&tree, &exercise, level).expect("a hint");
+        assert!(hint.starts_with(with), "{hint}");
+    };
+    begins(Some(2), "hint 2 of 3");
+    begins(None, "hint 3 of 3");
+    begins(None, "hint 3 of 3");
+    commands::start(&tree, &exercise).expect("started");
+    begins(Some(2), "hint 2 of 3");
+    commands::reset(&tree, &exercise).expect("reset");
+    let notes = fs::read_dir(tree.join(".git/workbook")).expect("notes").flatten();
+    let counted = |name: String| name.ends_with(".hints");
+    assert!(!notes.map(|entry| entry.file_name().to_string_lossy().into_owned()).any(counted), "forgotten");
+}
+
+#[test]
+fn a_floor_that_is_changed_outside_of_its_exercises_is_the_learner_s_too() {
+    let place = Place::new("floors");
+    let tree = place.tree(source(), "mine");
+    let told = || floor::floors(&tree).expect("floors").iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(told(), ["namespaces: reference"]);
+    let exercise = table::chosen(&tree, ID).expect("known").remove(0);
+    commands::start(&tree, &exercise).expect("started");
+    assert_eq!(told(), ["namespaces: yours (1 of 6, 1 to do)"]);
+    let file = tree.join("chapters/01-namespaces/src/id.rs");
+    fs::write(&file, fs::read_to_string(&file).expect("a file") + "// mine\n").expect("written");
+    assert_eq!(told(), ["namespaces: yours (1 of 6, 1 to do, and outside of exercises)"]);
+    fs::write(tree.join("chapters/00-kernel/src/new.rs"), "// mine\n").expect("written");
+    commands::reset(&tree, &exercise).expect("reset");
+    assert_eq!(told(), ["kernel: yours (outside of exercises)", "namespaces: yours (outside of exercises)"]);
+}
+
+#[test]
+fn an_empty_function_stays_empty_however_rustfmt_lays_it_out() {
+    let place = Place::new("format");
+    let tree = place.tree(source(), "mine");
+    let exercise = table::chosen(&tree, ID).expect("known").remove(0);
+    commands::start(&tree, &exercise).expect("started");
+    let laid_out = commands::body(&tree, &exercise)
+        .expect("a body")
+        .replace("todo!(", "todo!(\n        ")
+        .replace("\")", "\",\n    )");
+    commands::write(&tree, &exercise, &laid_out).expect("written");
+    assert_eq!(whose(&tree, ID), Whose::Blank);
+}
+
+fn body(tree: &Path) -> String {
+    let exercise = table::chosen(tree, ID).expect("known").remove(0);
+    commands::body(tree, &exercise).expect("a body")
 }
 
 fn change(root: &Path, file: &str, edit: impl FnOnce(String) -> String) {

@@ -37,13 +37,32 @@ const MOUNTS: &str = "
     Ok(())
 ";
 
-/// Method: bodies that hang, fork without end, and mount without unmounting stand in an exercise's place.
+const FILLS: &str = "
+    let _ = (kernel, root);
+    let mut kept = Vec::new();
+    loop {
+        kept.push(vec![1_u8; 1 << 20]);
+    }
+";
+
+const PRINTS: &str = "
+    let _ = (kernel, root);
+    loop {
+        std::println!(\"again and again\");
+    }
+";
+
+const BODIES: [(&str, &str); 5] =
+    [("hangs", HANGS), ("forks", FORKS), ("fills", FILLS), ("prints", PRINTS), ("mounts", MOUNTS)];
+
+/// Method: bodies that hang, fork, fill memory or print without end, or mount without unmounting, stand in an exercise's
+/// place.
 #[test]
-fn a_solution_that_hangs_or_forks_or_mounts_is_red_in_time_and_leaves_nothing() {
+fn a_solution_that_does_harm_is_red_in_time_and_leaves_nothing() {
     let tree = Tree::make();
     let exercise = pivot(&tree);
     let before = Fingerprint::take(&[]);
-    for (name, body) in [("hangs", HANGS), ("forks", FORKS), ("mounts", MOUNTS)] {
+    for (name, body) in BODIES {
         tree.write(&exercise, body);
         let built =
             tree.cargo(&["test", "--quiet", "--package", "conex-namespaces", "--test", "exercises", "--no-run"]);
@@ -53,7 +72,15 @@ fn a_solution_that_hangs_or_forks_or_mounts_is_red_in_time_and_leaves_nothing() 
         let took = started.elapsed();
         let checks = outcomes(&said);
         assert!(checks.iter().all(|one| one.holds == Some(false)), "{name}: {}", said.out);
-        // Five seconds for each of two checks, and what cargo takes.
+        assert_eq!(said.status, 1, "{name}: {}", said.err);
+        let hung = |one: &&crate::Outcome| one.reason.as_deref() == Some("still running after 5 s");
+        assert_eq!(
+            checks.iter().filter(hung).count() > 0,
+            ["hangs", "forks", "prints"].contains(&name),
+            "{name}: {}",
+            said.out
+        );
+        // Five seconds for each of its checks, and what cargo takes.
         assert!(took < Duration::from_secs(30), "{name}: red after {took:?}");
         assert_eq!(processes("conex-bomb"), Vec::<String>::new(), "{name}");
         assert_same_machine(&before);
