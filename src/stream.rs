@@ -1,21 +1,13 @@
-//! The conversation between a front end and the shim, over a socket pair made before the shim: no connect, no lost first
-//! line. SEQPACKET keeps frames apart and tells each side when the other is gone. See unix(7).
+//! The conversation between a front end and the shim: frames over a socket pair of chapter 1's, made before the shim: no
+//! connect, no lost first line.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
-    mem::MaybeUninit,
+    io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
     time::Duration,
 };
 
-use rustix::{
-    io::{Errno, retry_on_intr},
-    net::{
-        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-        SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-    },
-};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -63,27 +55,25 @@ pub struct Orders {
 
 /// One end.
 #[derive(Debug)]
-pub struct Stream(OwnedFd);
+pub struct Stream(Socket);
 
 /// The most that one frame carries of a container's output: a pipe's whole content.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 64 << 10;
-const FRAME_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 1;
 
 impl Stream {
     /// Both ends.
     pub(crate) fn pair() -> io::Result<(Self, Self)> {
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        Ok((Self(ours), Self(theirs)))
+        Socket::pair().map(|(ours, theirs)| (Self(ours), Self(theirs)))
     }
 
     /// An end that was inherited.
     pub(crate) fn of(descriptor: OwnedFd) -> Self {
-        Self(descriptor)
+        Self(descriptor.into())
     }
 
     /// The descriptor, for whoever shall inherit it.
     pub(crate) fn into_descriptor(self) -> OwnedFd {
-        self.0
+        self.0.into()
     }
 
     /// For poll(2).
@@ -93,51 +83,20 @@ impl Stream {
 
     /// Sends a frame, with a descriptor or without; waits until there is room.
     pub fn send(&self, frame: &Frame, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        self.send_bytes(&frame.encode(), descriptor, SendFlags::NOSIGNAL)
+        self.0.send(&frame.encode(), descriptor)
     }
 
     /// Sends an encoded frame if there is room; `false` if there is none now.
     pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<bool> {
-        match self.send_bytes(bytes, None, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            sent => sent.map(|()| true),
-        }
-    }
-
-    fn send_bytes(&self, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>, flags: SendFlags) -> io::Result<()> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
-        if !descriptors.is_empty() {
-            control.push(SendAncillaryMessage::ScmRights(&descriptors));
-        }
-        retry_on_intr(|| sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, flags))?;
-        Ok(())
+        self.0.try_send(bytes)
     }
 
     /// Waits for the next frame; `None` once the other side is gone.
     pub fn receive(&self) -> io::Result<Option<(Frame, Option<OwnedFd>)>> {
-        let mut bytes = vec![0; FRAME_BYTES_MAX];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let received = loop {
-            let parts = &mut [IoSliceMut::new(&mut bytes)];
-            match recvmsg(&self.0, parts, &mut control, RecvFlags::CMSG_CLOEXEC) {
-                // A reset is told once, before what is still in the queue: the other side left ours unread.
-                Err(Errno::INTR | Errno::CONNRESET) => {}
-                received => break received?,
-            }
-        };
-        let descriptor = control.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-            _ => None,
-        });
-        match received.bytes {
-            0 => Ok(None),
-            length => match Frame::decode(&bytes[..length]) {
-                Some(frame) => Ok(Some((frame, descriptor))),
-                None => Err(io::Error::other("not one of our frames")),
-            },
+        let Some((bytes, descriptor)) = self.0.receive()? else { return Ok(None) };
+        match Frame::decode(&bytes) {
+            Some(frame) => Ok(Some((frame, descriptor))),
+            None => Err(io::Error::other("not one of our frames")),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! gives a [`Waiting`] container, [`Waiting::start`] a [`Running`] one. Limits, layers and networks are later floors.
 //!
 //! Exercises: exercise:namespaces.clone-flags (`flags`), exercise:namespaces.id-maps (`idmap`),
-//! exercise:namespaces.messages (`pair`), exercise:namespaces.proc (`proc`), exercise:namespaces.pivot (`pivot`),
+//! exercise:namespaces.messages (`socket`), exercise:namespaces.proc (`proc`), exercise:namespaces.pivot (`pivot`),
 //! exercise:namespaces.join (`join`). See namespaces(7).
 
 #![forbid(unsafe_code)]
@@ -35,6 +35,7 @@ mod pivot;
 mod plan;
 mod proc;
 mod refusal;
+mod socket;
 mod spawn;
 mod target;
 mod undo;
@@ -48,6 +49,7 @@ pub use idmap::{IdMaps, IdRange};
 pub use namespaces::{Namespaces, Slot, TimeOffsets};
 pub use part::{Directory, Part};
 pub use plan::{Limit, Mount, Owners, Plan, Process, RootPlan, Source};
+pub use socket::{Datagram, Socket};
 pub use spawn::{Running, Waiting, dry_run, spawn};
 pub use target::Target;
 pub use user::User;

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     os::fd::{AsFd, OwnedFd},
+    path::Path,
 };
 
 use conex_kernel::{
@@ -14,7 +15,6 @@ use conex_kernel::{
 use conex_namespaces::IdMaps;
 use nix::sched::CloneFlags;
 use rustix::mount::MountAttrFlags;
-use testkit::TestHost;
 
 pub(crate) fn quiet() -> Kernel {
     Kernel::quiet()
@@ -79,9 +79,8 @@ pub(crate) fn waiting(flags: u64) -> (Process, OwnedFd) {
     (process, write)
 }
 
-/// Runs `inside` as root of a new user, mount and pid namespace, with a root attached; gives what it printed.
-pub(crate) fn with_root(test: &TestHost, inside: impl Fn(Root<'_>) -> String) -> String {
-    let rootfs = test.rootfs("rootfs");
+/// Runs `inside` as root of a new user, mount and pid namespace, with this root attached; gives what it printed.
+pub(crate) fn with_root(rootfs: &Path, inside: impl Fn(Root<'_>) -> String) -> String {
     let out = rootfs.join("out");
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).expect("a pipe");
     let theirs = write.try_clone().expect("a descriptor");
@@ -93,11 +92,11 @@ pub(crate) fn with_root(test: &TestHost, inside: impl Fn(Root<'_>) -> String) ->
         let kernel = quiet();
         kernel.perform("test", BecomeRoot).expect("root inside");
         kernel.perform("test", MakePrivate).expect("private");
-        let tree = kernel.perform("test", CloneTree { source: &rootfs, recursive: true }).expect("a tree");
+        let tree = kernel.perform("test", CloneTree { source: rootfs, recursive: true }).expect("a tree");
         let attributes = MountAttrFlags::empty();
-        let attach = AttachRoot { tree: tree.as_fd(), source: &rootfs, made: None, attributes, mapped: false };
+        let attach = AttachRoot { tree: tree.as_fd(), source: rootfs, made: None, attributes, mapped: false };
         kernel.perform("test", attach).expect("attached");
-        out.write_all(inside(Root { fd: tree.as_fd(), path: &rootfs }).as_bytes()).expect("written");
+        out.write_all(inside(Root { fd: tree.as_fd(), path: rootfs }).as_bytes()).expect("written");
         0
     });
     let pid = process.cloned.pid;
