@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     failure::Failure,
     kernel::{Record, Side},
+    namespaces::Socket,
 };
 
 /// One thing said.
