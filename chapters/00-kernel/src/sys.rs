@@ -13,7 +13,7 @@ use std::{
 
 use nix::sched::CloneFlags;
 
-use crate::operations::BpfInstruction;
+use crate::operations::{BpfInstruction, EbpfInstruction};
 
 /// What clone3(2) shall do beyond making a process.
 #[derive(Clone, Copy)]
@@ -119,6 +119,79 @@ pub(crate) fn load_seccomp(filter: &[BpfInstruction]) -> io::Result<()> {
     // SAFETY: `raw` points to `len` instructions that outlive the call; the kernel copies and verifies them.
     let done = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, ptr::from_ref(&raw)) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The attributes of bpf(2) that are used here, in the kernel's layout; what is behind them must be zero.
+#[repr(C)]
+struct LoadAttributes {
+    program_type: u32,
+    instruction_count: u32,
+    instructions: u64,
+    license: u64,
+    unused: [u64; 16],
+}
+
+#[repr(C)]
+struct AttachAttributes {
+    target: u32,
+    program: u32,
+    attach_type: u32,
+    flags: u32,
+    unused: [u64; 16],
+}
+
+const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_PROG_ATTACH: libc::c_int = 8;
+const BPF_PROG_TYPE_CGROUP_DEVICE: u32 = 15;
+const BPF_CGROUP_DEVICE: u32 = 6;
+/// Beside programs that others, such as systemd, attached: each must say yes.
+const BPF_F_ALLOW_MULTI: u32 = 2;
+
+/// Loads a program that decides about devices, once the kernel has proved that it ends.
+pub(crate) fn load_device_program(program: &[EbpfInstruction]) -> io::Result<OwnedFd> {
+    let encoded: Vec<u64> = program.iter().map(encode).collect();
+    let instruction_count = u32::try_from(encoded.len()).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let attributes = LoadAttributes {
+        program_type: BPF_PROG_TYPE_CGROUP_DEVICE,
+        instruction_count,
+        instructions: encoded.as_ptr() as u64,
+        license: c"MIT".as_ptr() as u64,
+        unused: [0; 16],
+    };
+    // SAFETY: `encoded` and the licence outlive the call and have the lengths that are given; the kernel copies both.
+    let fd = unsafe { bpf(BPF_PROG_LOAD, &attributes) }?;
+    // SAFETY: a successful load gives a fresh descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Eight bytes: code, registers (destination in the low half), offset, number.
+fn encode(one: &EbpfInstruction) -> u64 {
+    let registers = (one.source << 4) | (one.destination & 0xf);
+    let [o0, o1] = one.offset.to_ne_bytes();
+    let [i0, i1, i2, i3] = one.immediate.to_ne_bytes();
+    u64::from_ne_bytes([one.code, registers, o0, o1, i0, i1, i2, i3])
+}
+
+/// Attaches a device program to a cgroup v2 directory.
+pub(crate) fn attach_device_program(cgroup: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let attributes = AttachAttributes {
+        target: cgroup.as_raw_fd() as u32,
+        program: program.as_raw_fd() as u32,
+        attach_type: BPF_CGROUP_DEVICE,
+        flags: BPF_F_ALLOW_MULTI,
+        unused: [0; 16],
+    };
+    // SAFETY: attaching reads four numbers, which name two open descriptors.
+    unsafe { bpf(BPF_PROG_ATTACH, &attributes) }.map(drop)
+}
+
+/// # Safety
+///
+/// `attributes` is what the command reads, and every address in it is valid for the call.
+unsafe fn bpf<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_int> {
+    // SAFETY: the caller's promise; the size is that of the structure.
+    let done = unsafe { libc::syscall(libc::SYS_bpf, command, ptr::from_ref(attributes), mem::size_of::<T>()) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(done as libc::c_int) }
 }
 
 /// Sets the loopback link of this network namespace up.

@@ -1,6 +1,11 @@
 //! The clone: directly, or by an usher that first enters the namespaces which the plan joins.
 
-use std::{cell::Cell, os::fd::AsFd, rc::Rc};
+use std::{
+    cell::Cell,
+    os::fd::{AsFd, BorrowedFd},
+    path::Path,
+    rc::Rc,
+};
 
 use conex_kernel::{
     Error, Kernel, Result,
@@ -36,11 +41,11 @@ pub(crate) fn clone_child(kernel: &Kernel, child: Child<'_>) -> Result<Newborn> 
     let flags = clone_flags(namespaces, child.facts);
     let facts = child.facts;
     let joins = !namespaces.joined().is_empty();
-    let pair = child.pair.clone();
+    let (pair, cgroups) = (child.pair.clone(), child.cgroups.clone());
     let late = if unshares_cgroup(namespaces, facts) { libc::CLONE_NEWCGROUP as u64 } else { 0 };
     let cloned = match joins {
-        false => clone(kernel, (flags, late), pair, move || child.run()),
-        true => clone(kernel, (0, 0), pair, move || usher(child, flags)),
+        false => clone(kernel, (flags, late), cgroups.birthplace(), pair, move || child.run()),
+        true => clone(kernel, (0, 0), None, pair, move || usher(child, flags)),
     };
     let target =
         cloned.map(|Cloned { pid, pidfd }| Target::new(pid, pidfd)).map_err(|error| refusal::explain(error, facts))?;
@@ -51,6 +56,7 @@ pub(crate) fn clone_child(kernel: &Kernel, child: Child<'_>) -> Result<Newborn> 
 fn clone<'a>(
     kernel: &Kernel,
     (flags, late): (u64, u64),
+    cgroup: Option<(BorrowedFd<'_>, &Path)>,
     pair: Rc<Pair>,
     main: impl FnOnce() -> u8 + 'a,
 ) -> Result<Cloned> {
@@ -60,18 +66,19 @@ fn clone<'a>(
         main()
     };
     let panicked = move |payload: Box<dyn std::any::Any + Send>| report_panic(&pair, payload.as_ref());
-    kernel.perform(
-        NAME,
-        Clone { flags, late, cgroup: None, main: Cell::new(Some((Box::new(quiet_main), Box::new(panicked)))) },
-    )
+    kernel
+        .perform(NAME, Clone { flags, late, cgroup, main: Cell::new(Some((Box::new(quiet_main), Box::new(panicked)))) })
 }
 
 /// Joins, clones a sibling rather than a child, sends its descriptor to the parent of both, and ends.
 fn usher(child: Child<'_>, flags: u64) -> u8 {
     drop(child.parents_end.take());
-    let (kernel, pair) = (child.kernel.clone(), child.pair.clone());
+    let (kernel, pair, cgroups) = (child.kernel.clone(), child.pair.clone(), child.cgroups.clone());
     let born = join::join(&kernel, &child.plan.namespaces)
-        .and_then(|()| clone(&kernel, (flags | libc::CLONE_PARENT as u64, 0), pair.clone(), move || child.run()))
+        .and_then(|()| {
+            let flags = flags | libc::CLONE_PARENT as u64;
+            clone(&kernel, (flags, 0), cgroups.birthplace(), pair.clone(), move || child.run())
+        })
         .and_then(|Cloned { pid, pidfd }| pair.send(&Message::Born { pid }, Some(pidfd.as_fd())));
     match born {
         Ok(()) => 0,

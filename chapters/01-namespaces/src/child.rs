@@ -13,13 +13,14 @@ use std::{
 use conex_kernel::{
     Error, Kernel, Result, Root,
     operations::{
-        BecomeRoot, LoopbackUp, MakePrivate, MayNotDump, OpenConsole, SetHostname, SetUmask, Terminal, Unshare,
-        WriteTimeOffsets,
+        BecomeRoot, LoopbackUp, MakePrivate, MayNotDump, OpenConsole, SetHostname, SetOomScoreAdj, SetUmask, Terminal,
+        Unshare, WriteTimeOffsets,
     },
 };
 
 use crate::{
     Facts, NAME, Plan, Slot,
+    cgroup::Cgroups,
     detached::Trees,
     finish, flags,
     message::Message,
@@ -34,6 +35,7 @@ pub(crate) struct Child<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) plan: &'a Plan,
     pub(crate) trees: Rc<Trees>,
+    pub(crate) cgroups: Rc<Cgroups<'a>>,
     pub(crate) pair: Rc<Pair>,
     /// The parent's end, which the clone copies too: the child that kept it would never hear of the parent's death.
     pub(crate) parents_end: ParentsEnd,
@@ -47,14 +49,20 @@ pub(crate) const FAILED: u8 = 125;
 
 impl<'a> Child<'a> {
     /// For the other side of the clone: its records and its errors go to the parent.
-    pub(crate) fn new(kernel: &Kernel, facts: &'a Facts, plan: &'a Plan, trees: Rc<Trees>) -> Result<Self> {
+    pub(crate) fn new(
+        kernel: &Kernel,
+        facts: &'a Facts,
+        plan: &'a Plan,
+        trees: Rc<Trees>,
+        cgroups: Rc<Cgroups<'a>>,
+    ) -> Result<Self> {
         let (ours, theirs) = Pair::new()?;
         let (parents_end, pair) = (Rc::new(Cell::new(Some(ours))), Rc::new(theirs));
         let kernel = match kernel.is_dry() {
             true => kernel.in_container(|observer| observer),
             false => kernel.in_container(|inner| Rc::new(Relay { inner, pair: pair.clone() })),
         };
-        Ok(Self { kernel, facts, plan, trees, pair, parents_end })
+        Ok(Self { kernel, facts, plan, trees, cgroups, pair, parents_end })
     }
 
     /// Lives, and reports why it could not. Comes back only then (and from a dry run).
@@ -70,7 +78,13 @@ impl<'a> Child<'a> {
     // ANCHOR: live
     /// From the clone to exec.
     pub(crate) fn live(self) -> Result<()> {
-        let Self { kernel, facts, plan, trees, pair, .. } = self;
+        let Self { kernel, facts, plan, trees, cgroups, pair, .. } = self;
+        // First of all, so that whatever it does counts.
+        cgroups.join(&kernel)?;
+        if let Some(value) = plan.oom_score_adj {
+            // While the host's /proc is there still: an image could put a file of its own in this one's place.
+            kernel.perform(NAME, SetOomScoreAdj { value })?;
+        }
         expect(&pair, &Message::Mapped)?;
         // Directories and nodes get the modes that they are made with, whatever the caller's umask.
         kernel.perform(NAME, SetUmask { bits: 0o022 })?;

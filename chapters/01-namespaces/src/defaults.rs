@@ -117,6 +117,8 @@ impl Plan {
             capabilities: CAPABILITIES,
             seccomp: None,
             limits: Vec::new(),
+            cgroup: None,
+            oom_score_adj: None,
             console: None,
             process,
         }

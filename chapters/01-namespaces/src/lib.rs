@@ -11,6 +11,7 @@
 
 mod accounts;
 mod birth;
+mod cgroup;
 mod child;
 mod defaults;
 mod detached;
@@ -41,6 +42,7 @@ mod target;
 mod undo;
 mod user;
 
+pub use cgroup::CgroupPlan;
 pub use exit::{Exit, Finished, exit_status};
 pub use facts::{Facts, Hierarchy};
 pub use host::Host;

@@ -15,7 +15,7 @@ pub trait Part {
     /// Adds to the plan what the child must do. Pure: no look at the host beyond `facts`.
     fn plan(&self, _facts: &Facts, _id: &ContainerId, _plan: &mut Plan) {}
 
-    /// Before birth, on the host.
+    /// Before birth, on the host. In a dry run only operations may be performed, which then do nothing.
     fn prepare(&self, _host: &Host, _id: &ContainerId) -> Result<()> {
         Ok(())
     }

@@ -11,7 +11,7 @@ use conex_kernel::{
 };
 use rustix::{mount::MountAttrFlags, process::Resource, thread::CapabilitySet};
 
-use crate::{NAME, Namespaces, Slot, User};
+use crate::{CgroupPlan, NAME, Namespaces, Slot, User};
 
 /// What a mount shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +142,10 @@ pub struct Plan {
     pub seccomp: Option<Vec<BpfInstruction>>,
     /// Resource limits.
     pub limits: Vec<Limit>,
+    /// Limits of all its processes together.
+    pub cgroup: Option<CgroupPlan>,
+    /// How gladly the kernel kills it when memory is short: -1000 to 1000; `None` leaves it as ours is.
+    pub oom_score_adj: Option<i32>,
     /// Whether it gets a pseudo-terminal: its rows and columns, `None` in them if unknown.
     pub console: Option<Option<(u16, u16)>>,
     /// The process itself.

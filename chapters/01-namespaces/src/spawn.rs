@@ -10,6 +10,7 @@ use conex_kernel::{Error, Kernel, Result};
 use crate::{
     ContainerId, Exit, Finished, Host, NAME, Part, Plan, Slot, Target,
     birth::{self, Newborn, clone_child},
+    cgroup::Cgroups,
     child::{Child, ParentsEnd},
     detached::Trees,
     fallbacks, idmap, join,
@@ -40,11 +41,13 @@ pub fn spawn<'a>(
 pub fn dry_run(host: &Host, id: &ContainerId, parts: &[&dyn Part], mut plan: Plan) -> Result<()> {
     fill(&mut plan, host, id, parts)?;
     let kernel = &host.kernel;
+    parts.iter().try_for_each(|part| part.prepare(host, id))?;
     let trees = Rc::new(Trees::prepare(kernel, &host.facts, &plan)?);
-    clone_child(kernel, Child::new(kernel, &host.facts, &plan, trees.clone())?)?;
+    let cgroups = Rc::new(Cgroups::open(kernel, plan.cgroup.as_ref())?);
+    clone_child(kernel, Child::new(kernel, &host.facts, &plan, trees.clone(), cgroups.clone())?)?;
     write_maps(kernel, &plan, &trees, 0)?;
     // What the parent will say is said in advance, and what the child would have done is told in this process.
-    let child = Child::new(kernel, &host.facts, &plan, trees)?;
+    let child = Child::new(kernel, &host.facts, &plan, trees, cgroups)?;
     if !plan.namespaces.joined().is_empty() {
         join::join(&child.kernel, &plan.namespaces)?;
     }
@@ -74,7 +77,8 @@ fn birth(undo: &mut Undo<'_>, plan: &Plan) -> Result<(Pair, Target)> {
     let (host, kernel) = (undo.host, &undo.host.kernel);
     undo.prepare()?;
     let trees = Rc::new(Trees::prepare(kernel, &host.facts, plan)?);
-    let child = Child::new(kernel, &host.facts, plan, trees.clone())?;
+    let cgroups = Rc::new(Cgroups::open(kernel, plan.cgroup.as_ref())?);
+    let child = Child::new(kernel, &host.facts, plan, trees.clone(), cgroups)?;
     let end = child.parents_end.clone();
     let newborn = clone_child(kernel, child)?;
     let pair = parents_end(&end)?;

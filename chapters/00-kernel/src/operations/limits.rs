@@ -1,6 +1,6 @@
-//! Limits of a process: rlimits and the umask. See getrlimit(2), umask(2).
+//! Limits of a process: rlimits, the umask, and its place when memory is short. See getrlimit(2), umask(2).
 
-use std::{fmt, io};
+use std::{fmt, fs, io};
 
 use rustix::process::{Resource, Rlimit, setrlimit, umask};
 
@@ -38,6 +38,36 @@ impl Operation for SetLimit {
         let name = format!("{:?}", self.resource).to_lowercase();
         let words = |limit: Option<u64>| limit.map_or("unlimited".to_owned(), |n| n.to_string());
         Equivalent::approximate(format!("prlimit --pid $$ --{name}={}:{}", words(self.soft), words(self.hard)))
+    }
+}
+
+/// Says how gladly the kernel kills this process, and its children, when memory is short. See proc_pid_oom_score_adj(5).
+pub struct SetOomScoreAdj {
+    /// From -1000, never, to 1000, first; less than it is takes CAP_SYS_RESOURCE.
+    pub value: i32,
+}
+
+const OOM_SCORE_ADJ: &str = "/proc/self/oom_score_adj";
+
+impl fmt::Display for SetOomScoreAdj {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "set oom_score_adj to {}", self.value)
+    }
+}
+
+impl Operation for SetOomScoreAdj {
+    type Output = ();
+
+    fn run(&self) -> io::Result<()> {
+        fs::write(OOM_SCORE_ADJ, self.value.to_string())
+    }
+
+    fn pretend(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn command(&self) -> Equivalent {
+        Equivalent::exact(format!("echo {} > {OOM_SCORE_ADJ}", self.value))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The operations themselves, one file a subject: what conex can ask of the kernel, and nothing else.
 
 mod capability;
+mod cgroup;
 mod device;
 mod filesystem;
 mod identity;
@@ -15,10 +16,11 @@ mod sysctl;
 mod tree;
 
 pub use capability::{DropBounding, NoNewPrivileges, SetCapabilities};
+pub use cgroup::{AttachDeviceProgram, EbpfInstruction, JoinCgroup, MakeCgroup, RemoveCgroup, SetCgroup};
 pub use device::{MakeDevice, MakeLink, OpenConsole, Terminal, UseTerminal};
 pub use filesystem::{Filesystem, MakeFilesystem, MountFilesystem, attribute_names};
 pub use identity::{BecomeRoot, MayNotDump, SetGroups, SetIds, WriteIdMap, WriteSetgroups};
-pub use limits::{SetLimit, SetUmask};
+pub use limits::{SetLimit, SetOomScoreAdj, SetUmask};
 pub use namespace::{ChildMain, ChildPanic, Clone, Cloned, Join, SetHostname, Unshare, WriteTimeOffsets};
 pub use network::LoopbackUp;
 pub use process::{BpfInstruction, ChangeDirectory, CloseDescriptors, Execute, Kill, LoadSeccomp, ParentDeathSignal};

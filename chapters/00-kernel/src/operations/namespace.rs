@@ -5,6 +5,7 @@ use std::{
     cell::Cell,
     fmt, fs, io,
     os::fd::{BorrowedFd, OwnedFd},
+    path::Path,
 };
 
 use nix::sched::CloneFlags;
@@ -54,8 +55,8 @@ pub struct Clone<'a> {
     pub flags: u64,
     /// `CLONE_NEW*` that the child will unshare by itself, for words: a script's unshare(1) makes them at once.
     pub late: u64,
-    /// A cgroup v2 directory to be born in.
-    pub cgroup: Option<BorrowedFd<'a>>,
+    /// A cgroup v2 directory to be born in: open, and its path for words.
+    pub cgroup: Option<(BorrowedFd<'a>, &'a Path)>,
     /// What the child runs; taken by the first run.
     pub main: Cell<Option<(ChildMain<'a>, ChildPanic<'a>)>>,
 }
@@ -71,7 +72,7 @@ impl Operation for Clone<'_> {
 
     fn run(&self) -> io::Result<Cloned> {
         let (main, panicked) = self.main.take().ok_or_else(|| io::Error::other("a clone runs once"))?;
-        let args = sys::CloneArgs { flags: self.flags, cgroup: self.cgroup };
+        let args = sys::CloneArgs { flags: self.flags, cgroup: self.cgroup.map(|(directory, _)| directory) };
         sys::clone_process(args, main, panicked).map(|(pid, pidfd)| Cloned { pid, pidfd })
     }
 
@@ -85,6 +86,11 @@ impl Operation for Clone<'_> {
         let kill = if self.flags & libc::CLONE_NEWPID as u64 == 0 { "" } else { " --kill-child" };
         let mounts = if self.flags & libc::CLONE_NEWNS as u64 == 0 { "" } else { " --propagation unchanged" };
         let unshare = format!("unshare --fork{kill}{}{keep}{mounts}", options(self.flags | self.late));
+        let unshare = self.cgroup.map_or(unshare.clone(), |(_, directory)| {
+            // In a shell of its own, which moves itself and then becomes unshare.
+            let procs = directory.join("cgroup.procs");
+            format!("sh -c 'echo 0 > \"$0\"; exec {unshare} \"$@\"' {}", quoted(&procs.to_string_lossy()))
+        });
         Equivalent::approximate(format!(r#"{unshare} sh -eu "$work/container" <&0 & pid=$!"#))
     }
 }
