@@ -1,7 +1,8 @@
 //! What a run of checks has in the kernel, by id, so that whoever comes after a crash can undo it.
 //!
-//! A test host dies with the process that made it, and its namespaces with the host: so one process is all there is to
-//! undo. It writes itself down before it makes anything. See pidfd_open(2).
+//! A test host dies with the process that made it, and its namespaces with the host; what stays are cgroups, which bear
+//! that process's id. So one process is all there is to undo. It writes itself down before it makes anything. See
+//! pidfd_open(2).
 
 use std::{
     fmt, fs, io,
@@ -14,10 +15,12 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
+use crate::{Cgroups, stages::CGROUP_PREFIX};
+
 /// The file of a ledger: one entry a line.
 pub struct Ledger(PathBuf);
 
-/// One thing in the kernel.
+/// One thing in the kernel, and what it made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A process that runs checks; its start time, in the kernel's ticks, tells it from a later one with the same id.
@@ -74,11 +77,13 @@ impl Entry {
     /// Ends it and waits until it is gone. What is gone already is no error; what belongs to somebody else is EPERM.
     pub fn undo(&self) -> io::Result<()> {
         let Self::Process { pid, started } = *self;
-        let Some(process) = alive(pid, started) else { return Ok(()) };
-        pidfd_send_signal(&process, Signal::KILL)?;
-        // A process that is not our child can't be waited for, but its descriptor tells of its end.
-        poll(&mut [PollFd::new(&process, PollFlags::IN)], None)?;
-        Ok(())
+        if let Some(process) = alive(pid, started) {
+            pidfd_send_signal(&process, Signal::KILL)?;
+            // A process that is not our child can't be waited for, but its descriptor tells of its end.
+            poll(&mut [PollFd::new(&process, PollFlags::IN)], None)?;
+        }
+        // Of its hosts only cgroups outlive it.
+        Cgroups::remove_abandoned(CGROUP_PREFIX, &|name| name.starts_with(&format!("{pid}-")))
     }
 
     /// Whether it is still there.

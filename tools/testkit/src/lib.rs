@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 mod case;
+mod cgroups;
 pub mod console;
 mod describe;
 mod fingerprint;
+mod hierarchy;
 mod host;
 mod ledger;
 mod rootfs;
@@ -18,6 +20,7 @@ mod stages;
 mod wait;
 
 pub use case::{Bounds, Case, Needs};
+pub use cgroups::Cgroups;
 pub use describe::{DESCRIBE, facts};
 pub use fingerprint::Fingerprint;
 pub use host::{Output, TestHost};

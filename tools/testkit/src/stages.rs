@@ -17,7 +17,7 @@ use rustix::{
     process::{Resource, Rlimit, getegid, geteuid, setrlimit},
 };
 
-use crate::{Case, Fingerprint, Needs, TestHost, host::PLACE};
+use crate::{Case, Cgroups, Fingerprint, Needs, TestHost, host::PLACE};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -48,8 +48,18 @@ pub(crate) fn run_in_host(case: &Case) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let mut child =
         Command::new(program).args([Stage::Enter.argument(), case.name]).spawn().map_err(|error| error.to_string())?;
-    wait(&mut child, case.bounds.time)
+    let done = wait(&mut child, case.bounds.time);
+    let cgroups = Cgroups::new(cgroup_name(std::process::id(), child.id())).and_then(|cgroups| cgroups.remove());
+    done.and(cgroups.map_err(|error| error.to_string()))
 }
+
+/// Of a test host's cgroups: who runs the case, and who makes its host.
+fn cgroup_name(runner: u32, maker: u32) -> String {
+    format!("{CGROUP_PREFIX}{runner}-{maker}")
+}
+
+/// What the names of all test hosts' cgroups begin with.
+pub(crate) const CGROUP_PREFIX: &str = "conex-test-";
 
 fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
     let started = Instant::now();
@@ -97,15 +107,34 @@ fn unshare_all(case: &Case) -> io::Result<ExitCode> {
     if !uid.is_root() {
         flags |= CloneFlags::CLONE_NEWUSER;
     }
+    let cgroups = if uid.is_root() { own_cgroups()? } else { None };
     unshare(flags)?;
     if !uid.is_root() {
         write_maps("/proc/self", 0, (uid.as_raw(), gid.as_raw()))?;
+    }
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    if let Some(cgroups) = cgroups {
+        cgroups.step_down()?;
+        cgroups.mount()?;
     }
     let mut command = Command::new(env::current_exe()?);
     // If this process is killed, so is pid 1, and with it the whole host.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let status = command.args([Stage::Init.argument(), case.name]).status()?;
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255)))
+}
+
+/// Joined already. None where nobody may make any, as in a container: there the host has no limits to give.
+fn own_cgroups() -> io::Result<Option<Cgroups>> {
+    let runner = rustix::process::getppid().map_or(0, |pid| pid.as_raw_pid().cast_unsigned());
+    let cgroups = Cgroups::new(cgroup_name(runner, std::process::id()))?;
+    match cgroups.make() {
+        Ok(()) => cgroups.join().map(|()| Some(cgroups)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn write_maps(process: &str, inside: u32, outside: (u32, u32)) -> io::Result<()> {
@@ -118,7 +147,6 @@ fn write_maps(process: &str, inside: u32, outside: (u32, u32)) -> io::Result<()>
 fn init(case: &Case, programs: &[&str]) -> io::Result<ExitCode> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let program = env::current_exe()?;
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     let plain = MountFlags::NOSUID | MountFlags::NODEV;
     mount("proc", "/proc", "proc", plain | MountFlags::NOEXEC, None)?;
     mount("tmpfs", PLACE, "tmpfs", MountFlags::empty(), Some(c"mode=755"))?;

@@ -5,7 +5,6 @@
 mod buildah;
 mod cgroup;
 mod docker;
-mod hierarchy;
 mod host;
 mod image;
 pub(crate) mod init;
@@ -26,7 +25,6 @@ use nix::{
 };
 
 use crate::{packages, say::complain};
-use cgroup::Group;
 
 /// Run a command in a throw-away host in which docker, podman, buildah, crun and runc work.
 ///
@@ -60,19 +58,19 @@ pub(crate) fn main(arguments: &Arguments) -> Result<ExitCode> {
         bail!("running a command among the peers needs root");
     }
     cgroup::remove_abandoned();
-    let group = Group::new(process::id())?;
-    let status = group.make().and_then(|()| run(&group, &arguments.command));
-    group.remove()?;
+    let cgroups = cgroup::of(process::id())?;
+    let status = cgroups.make().context("make the host's cgroups").and_then(|()| run(&arguments.command));
+    cgroups.remove().context("remove the host's cgroups")?;
     Ok(ExitCode::from(exit_code(status?)))
 }
 
-fn run(group: &Group, command: &[OsString]) -> Result<ExitStatus> {
+fn run(command: &[OsString]) -> Result<ExitStatus> {
     let signals = signals();
     signals.thread_block()?;
     // Only a child enters it, as pid 1. The other namespaces are init's business.
     unshare(CloneFlags::CLONE_NEWPID).context("unshare the pid namespace")?;
     let mut init = Command::new(env::current_exe()?);
-    init.args(["peers-init", group.maker(), "--"]).args(command);
+    init.args(["peers-init", &process::id().to_string(), "--"]).args(command);
     wait(&mut init.spawn().context("start init")?, signals)
 }
 

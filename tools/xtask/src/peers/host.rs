@@ -5,8 +5,8 @@ use std::{env, ffi::CString, fs, os::unix::fs::PermissionsExt, path::Path, proce
 
 use anyhow::{Context, Result};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use testkit::Cgroups;
 
-use super::cgroup::Group;
 use crate::run;
 
 /// The host's own things: image, logs, and what was written below /etc and /var.
@@ -20,12 +20,12 @@ const OVERLAID: [&str; 2] = ["/etc", "/var"];
 const STATE: [&str; 4] = ["/var/lib/docker", "/var/lib/containerd", "/var/lib/containers", "/var/tmp"];
 
 /// Turns the mount and network namespaces, which are new and still look like the machine's, into a host.
-pub(crate) fn make(group: &Group) -> Result<()> {
+pub(crate) fn make(cgroups: &Cgroups) -> Result<()> {
     let directory = env::current_dir()?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).context("make mounts private")?;
     attach("proc", "/proc", "")?;
     attach("sysfs", "/sys", "")?;
-    group.mount()?;
+    cgroups.mount()?;
     tmpfs("/run", 0o755)?;
     tmpfs("/dev/shm", 0o1777)?;
     OVERLAID.iter().try_for_each(|path| overlay(path))?;

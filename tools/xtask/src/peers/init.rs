@@ -13,7 +13,7 @@ use nix::{
 };
 use rustix::process::{Pid, Signal, WaitOptions, set_parent_process_death_signal, wait};
 
-use super::{cgroup::Group, docker, host, image, peer, podman};
+use super::{cgroup, docker, host, image, peer, podman};
 use crate::{run, say::complain};
 
 /// Not for people: how `peers` starts itself again.
@@ -29,12 +29,13 @@ pub(crate) fn main(arguments: &Arguments) -> Result<ExitCode> {
     // If `peers` is killed, so is pid 1, and with it the whole host.
     set_parent_process_death_signal(Some(Signal::KILL))?;
     SigSet::all().thread_unblock()?;
-    let group = Group::new(arguments.group)?;
+    let cgroups = cgroup::of(arguments.group)?;
     // Before the namespace is made: where its first process is becomes the root that the host's processes see.
-    group.join()?;
+    cgroups.join()?;
     let namespaces = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS;
     unshare(namespaces | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWCGROUP).context("unshare the host")?;
-    host::make(&group)?;
+    cgroups.step_down()?;
+    host::make(&cgroups)?;
     image::make()?;
     podman::configure()?;
     match arguments.command.split_first() {

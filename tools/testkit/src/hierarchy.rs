@@ -3,17 +3,15 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
-
-use anyhow::Result;
 
 /// Where they are mounted, or, with version 2 alone, the mount point itself.
 pub(crate) const TREE: &str = "/sys/fs/cgroup";
 
 /// A mounted hierarchy: one or more controllers of version 1, or all of version 2.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Hierarchy {
     pub(crate) mount_point: PathBuf,
     /// What mount(2) calls it: cgroup or cgroup2.
@@ -24,8 +22,16 @@ pub(crate) struct Hierarchy {
     pub(crate) own: PathBuf,
 }
 
+impl Hierarchy {
+    /// Where cgroups of ours are made: below the one that we are in. A v2 cgroup with processes has no limits to give,
+    /// unless it is the root.
+    pub(crate) fn place(&self) -> &Path {
+        if self.kind == "cgroup" { &self.own } else { &self.mount_point }
+    }
+}
+
 /// The hierarchies as this process sees them.
-pub(crate) fn mounted_hierarchies() -> Result<Vec<Hierarchy>> {
+pub(crate) fn mounted_hierarchies() -> io::Result<Vec<Hierarchy>> {
     Ok(parse(&fs::read_to_string("/proc/self/mountinfo")?, &fs::read_to_string("/proc/self/cgroup")?))
 }
 
