@@ -19,7 +19,7 @@ mod say;
 mod version;
 mod words;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, panic, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -64,7 +64,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(errors::usage(&error, &arguments)),
     };
-    ExitCode::from(dispatch(cli).unwrap_or_else(|failure| errors::fail(&failure)))
+    // A floor that is still to be written panics. The answer is told like any other; a backtrace is for who asks.
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        panic::set_hook(Box::new(|_| {}));
+    }
+    let done = panic::catch_unwind(|| dispatch(cli)).unwrap_or_else(|payload| Err(Failure::of_panic(payload.as_ref())));
+    ExitCode::from(done.unwrap_or_else(|failure| errors::fail(&failure)))
 }
 
 /// The whole tree, for parsing, completion and tests.

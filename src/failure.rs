@@ -1,8 +1,11 @@
 //! What the engine answers when it can't: a sentence, advice, and the exit status that docker's users know.
 
-use std::{fmt, io};
+use std::{any::Any, fmt, io};
 
-use crate::{kernel::Error, namespaces::exit_status};
+use crate::{
+    kernel::{Error, panic_text},
+    namespaces::exit_status,
+};
 
 /// What every verb of the engine returns.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -38,6 +41,11 @@ impl Failure {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => failure.with_hint(NO_SPACE),
             _ => failure,
         }
+    }
+
+    /// A panic: a floor that a learner has still to write, or a bug.
+    pub fn of_panic(payload: &(dyn Any + Send)) -> Self {
+        Self::new(format!("panic: {}", panic_text(payload)))
     }
 
     /// The same with advice.

@@ -6,7 +6,6 @@ mod relay;
 mod streams;
 
 use std::{
-    any::Any,
     env,
     ffi::CStr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -83,7 +82,7 @@ impl Shim {
     fn run(self, stdin: Option<OwnedFd>) {
         // A floor that is still to be written panics; what it did is undone by then, and its text is all that there is.
         let lived = catch_unwind(AssertUnwindSafe(|| self.live(stdin)));
-        let told = match lived.unwrap_or_else(|payload| Err(panicked(payload.as_ref()))) {
+        let told = match lived.unwrap_or_else(|payload| Err(Failure::of_panic(payload.as_ref()))) {
             Ok(code) => Frame::Exited(code),
             Err(failure) => {
                 let ended = State { status: Status::Created, ..State::starting() };
@@ -168,11 +167,6 @@ impl Shim {
         // A full disk, say: the record stays unfinished, and the next command finishes it.
         let _ = done;
     }
-}
-
-fn panicked(payload: &(dyn Any + Send)) -> Failure {
-    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-    Failure::new(format!("make the container: panic: {}", text.unwrap_or("without a text")))
 }
 
 /// Tells the front end of every operation.

@@ -27,4 +27,4 @@ pub use operation::{Equivalent, Operation};
 pub use probe::may_mount;
 pub use reaper::{block_signals, expect_children, serve_as_init, unblock_signals};
 pub use terminal::{RawMode, Relayed, relay, size_of};
-pub use words::quoted;
+pub use words::{panic_text, quoted};

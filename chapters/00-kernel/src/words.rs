@@ -1,4 +1,6 @@
-//! Words for the shell: quoting.
+//! Words: for the shell, and of a panic.
+
+use std::any::Any;
 
 /// `text` as one word of sh(1); left alone where nothing in it is special.
 pub fn quoted(text: &str) -> String {
@@ -7,6 +9,12 @@ pub fn quoted(text: &str) -> String {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// What a panic said.
+pub fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    text.unwrap_or("without a text")
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use conex_kernel::{
         BecomeRoot, LoopbackUp, MakePrivate, MayNotDump, OpenConsole, SetHostname, SetOomScoreAdj, SetUmask, Terminal,
         Unshare, WriteTimeOffsets,
     },
+    panic_text,
 };
 
 use crate::{
@@ -120,8 +121,7 @@ impl<'a> Child<'a> {
 
 /// A panic in the child, such as a learner's `todo!`, reaches the parent as an error with its text.
 pub(crate) fn report_panic(pair: &Pair, payload: &(dyn Any + Send)) -> u8 {
-    let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-    report(pair, Error::refused(NAME, "make the container", format!("panic: {}", text.unwrap_or("without a text"))))
+    report(pair, Error::refused(NAME, "make the container", format!("panic: {}", panic_text(payload))))
 }
 
 pub(crate) fn report(pair: &Pair, error: Error) -> u8 {

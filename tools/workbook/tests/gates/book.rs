@@ -19,7 +19,8 @@ fn every_page_s_blocks_of_the_tool_do_what_they_show() {
         for step in console::steps(&page, "console,workbook") {
             let prepared = tree.command(Path::new("true"));
             step.check(|shell| {
-                shell.current_dir(&tree.root).envs(prepared.get_envs().filter_map(|(key, value)| Some((key, value?))));
+                shell.current_dir(&tree.root).env_remove("RUST_BACKTRACE");
+                shell.envs(prepared.get_envs().filter_map(|(key, value)| Some((key, value?))));
             });
             count += 1;
         }

@@ -73,13 +73,8 @@ fn a_solution_that_does_harm_is_red_in_time_and_leaves_nothing() {
         let checks = outcomes(&said);
         assert!(checks.iter().all(|one| one.holds == Some(false)), "{name}: {}", said.out);
         assert_eq!(said.status, 1, "{name}: {}", said.err);
-        let hung = |one: &&crate::Outcome| one.reason.as_deref() == Some("still running after 5 s");
-        assert_eq!(
-            checks.iter().filter(hung).count() > 0,
-            ["hangs", "forks", "prints"].contains(&name),
-            "{name}: {}",
-            said.out
-        );
+        let hung = |one: &crate::Outcome| one.reason.as_deref() == Some("still running after 5 s");
+        assert!(checks.iter().any(hung) || !["hangs", "prints"].contains(&name), "{name}: {}", said.out);
         // Five seconds for each of its checks, and what cargo takes.
         assert!(took < Duration::from_secs(30), "{name}: red after {took:?}");
         assert_eq!(processes("conex-bomb"), Vec::<String>::new(), "{name}");

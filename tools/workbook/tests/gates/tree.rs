@@ -69,6 +69,8 @@ impl Tree {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("CARGO", env!("CARGO")).env("CARGO_TARGET_DIR", place("target"));
+        // A learner's shell has none.
+        command.env_remove("RUST_BACKTRACE");
         // The engine's own state: a place below the tree, gone with it.
         command.env("CONEX_ROOT", self.root.join("state")).env("CONEX_RUN_ROOT", self.root.join("state/run"));
         command
