@@ -16,6 +16,7 @@ mod place;
 pub mod table;
 pub mod text;
 pub mod update;
+pub mod watch;
 
 pub use git::settle;
 pub use place::Whose;

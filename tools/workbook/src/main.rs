@@ -4,12 +4,10 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    collections::BTreeMap,
     io::{self, Write},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context, Result};
@@ -21,6 +19,7 @@ use workbook::{
     table::{self, Exercise},
     text::{quoted, wrapped},
     update::update,
+    watch,
 };
 
 /// Learn how containers work by writing the floors of an engine.
@@ -231,36 +230,16 @@ fn explain(root: &Path, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// By polling: not every shared folder tells of changes.
+/// Checks whenever a source file of the exercises' chapters has changed.
 fn watch(root: &Path, what: Option<&str>, json: bool) -> Result<()> {
-    let mut seen = BTreeMap::new();
-    loop {
-        let now = times(root, &meant(root, what)?);
-        if now != seen {
-            seen = now;
-            if let Err(error) = check_once(root, what, json) {
-                say_aside(&format!("error: {error:#}"));
-            }
+    let sources = || -> Result<Vec<PathBuf>> {
+        Ok(meant(root, what)?.iter().map(|exercise| root.join(&exercise.chapter).join("src")).collect())
+    };
+    watch::on_change(&sources, &mut || {
+        if let Err(error) = check_once(root, what, json) {
+            say_aside(&format!("error: {error:#}"));
         }
-        std::thread::sleep(Duration::from_millis(300));
-    }
-}
-
-/// When each source file of the exercises' chapters was changed.
-fn times(root: &Path, exercises: &[Exercise]) -> BTreeMap<PathBuf, Option<SystemTime>> {
-    let mut times = BTreeMap::new();
-    let mut directories: Vec<PathBuf> =
-        exercises.iter().map(|exercise| root.join(&exercise.chapter).join("src")).collect();
-    directories.dedup();
-    while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() => directories.push(entry.path()),
-                metadata => _ = times.insert(entry.path(), metadata.and_then(|metadata| metadata.modified()).ok()),
-            }
-        }
-    }
-    times
+    })
 }
 
 fn diff(root: &Path, exercise: &Exercise, reveal: bool) -> Result<u8> {
