@@ -1,0 +1,248 @@
+//! The part: a container's cgroups in all trees that it needs, made before its process is born and removed after.
+
+use std::{
+    fs,
+    path::{Component, Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use conex_kernel::{
+    Error, Kernel, Result,
+    operations::{AttachDeviceProgram, SetCgroup},
+};
+use conex_namespaces::{CgroupPlan, ContainerId, Facts, Host, Part, Plan};
+
+use crate::{
+    DeviceRule, Limits, NAME, Tree, Usage, Version, World, devices,
+    group::{self, Group},
+    kill, program,
+    setting::Setting,
+    usage,
+};
+
+/// What a container may use.
+#[derive(Clone, Debug)]
+pub struct Cgroup {
+    world: World,
+    /// Below the tree's base; `None` if it is not known any more.
+    parent: Option<PathBuf>,
+    limits: Limits,
+    /// What it may open; `None` is everything.
+    devices: Option<Vec<DeviceRule>>,
+}
+
+/// Where containers' cgroups lie unless somebody says otherwise.
+const PARENT: &str = "conex";
+
+/// Counted for every container, whether it is limited or not.
+const COUNTED: [&str; 6] = ["cpu", "cpuacct", "io", "memory", "pids", "devices"];
+
+/// How long freezing may take before it is called impossible.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Cgroup {
+    /// With these limits, and docker's list of devices.
+    pub fn new(world: World, limits: Limits) -> Self {
+        Self { world, parent: Some(PARENT.into()), limits, devices: Some(DeviceRule::usual()) }
+    }
+
+    /// For cleaning up after a container of which nothing is known but its id.
+    pub fn cleaner(world: World) -> Self {
+        Self { parent: None, devices: None, ..Self::new(world, Limits::default()) }
+    }
+
+    /// With these devices; `None` is all.
+    #[must_use]
+    pub fn with_devices(self, devices: Option<Vec<DeviceRule>>) -> Self {
+        Self { devices, ..self }
+    }
+
+    /// Below another cgroup, a path from the tree's top.
+    pub fn below(self, parent: &str) -> Result<Self> {
+        let path = Path::new(parent.trim_start_matches('/'));
+        let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+        if path.as_os_str().is_empty() || !plain || parent.contains(['\n', '\0']) {
+            return Err(Error::refused(
+                NAME,
+                format!("use {parent:?} as the parent cgroup"),
+                "it is no path of plain names",
+            )
+            .with_hint("such as --cgroup-parent /workshop"));
+        }
+        Ok(Self { parent: Some(path.to_owned()), ..self })
+    }
+
+    /// Refuses what contradicts itself or this host.
+    pub fn check(&self) -> Result<()> {
+        self.limits.check(&self.world)
+    }
+
+    /// Puts one more process where the container's are: what a plan that joins the container needs beside it.
+    pub fn adopt(&self, id: &ContainerId, plan: &mut Plan) {
+        let groups = self.groups(id);
+        let of = |version| groups.iter().filter(move |group| group.tree.version == version);
+        let directory = |group: &Group<'_>| group.directory.clone();
+        if !groups.is_empty() {
+            let (born_in, joined) = (of(Version::V2).map(directory).next(), of(Version::V1).map(directory).collect());
+            plan.cgroup = Some(CgroupPlan { part: NAME, born_in, joined });
+        }
+    }
+
+    /// The same for the container that a process is in, which its cgroup's name tells; nothing if that is none of ours.
+    pub fn adopt_beside(&self, pid: i32, plan: &mut Plan) {
+        let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let names = table.lines().filter_map(|line| line.rsplit_once('/')).map(|(_, name)| name);
+        if let Some(id) = names.filter_map(|name| ContainerId::parse(name).ok()).next() {
+            self.adopt(&id, plan);
+        }
+    }
+
+    /// What its processes have used so far.
+    pub fn usage(&self, id: &ContainerId) -> Usage {
+        let mut usage = Usage::default();
+        self.groups(id).iter().for_each(|group| usage::add(&mut usage, &group.directory, group.tree.version));
+        usage
+    }
+
+    /// Its processes, by our count.
+    pub fn processes(&self, id: &ContainerId) -> Vec<i32> {
+        self.handle(id).map(|group| kill::members(&group.directory)).unwrap_or_default()
+    }
+
+    /// Kills them all.
+    pub fn kill(&self, kernel: &Kernel, id: &ContainerId) -> Result<()> {
+        match self.handle(id).filter(|group| group.directory.is_dir()) {
+            Some(group) => kill::kill(kernel, &group.directory, group.tree.version),
+            None => Ok(()),
+        }
+    }
+
+    /// Stops them all where they are; comes back when they have stopped.
+    pub fn freeze(&self, kernel: &Kernel, id: &ContainerId) -> Result<()> {
+        self.set_frozen(kernel, id, true)
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self, kernel: &Kernel, id: &ContainerId) -> Result<()> {
+        self.set_frozen(kernel, id, false)
+    }
+
+    fn set_frozen(&self, kernel: &Kernel, id: &ContainerId, frozen: bool) -> Result<()> {
+        let word = if frozen { "freeze" } else { "thaw" };
+        let none = || self.world.refusal(format!("{word} the container"));
+        let group = self.handle(id).ok_or_else(none)?;
+        let (file, value, asked, sign) = match (group.tree.version, frozen) {
+            (Version::V1, true) => ("freezer.state", "FROZEN", "freezer.state", "FROZEN"),
+            (Version::V1, false) => ("freezer.state", "THAWED", "freezer.state", "THAWED"),
+            (Version::V2, true) => ("cgroup.freeze", "1", "cgroup.events", "frozen 1"),
+            (Version::V2, false) => ("cgroup.freeze", "0", "cgroup.events", "frozen 0"),
+        };
+        kernel.perform(NAME, SetCgroup { directory: &group.directory, file, value })?;
+        let deadline = Instant::now() + PATIENCE;
+        let done = || fs::read_to_string(group.directory.join(asked)).is_ok_and(|text| text.contains(sign));
+        while !kernel.is_dry() && !done() {
+            if Instant::now() > deadline {
+                return Err(Error::refused(NAME, format!("{word} the container"), "its processes don't stop"));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// The cgroup that is the handle on all processes: v2's, or else the freezer's.
+    fn handle(&self, id: &ContainerId) -> Option<Group<'_>> {
+        let tree = self.world.unified().or_else(|| self.world.with("freezer")).or_else(|| self.world.trees().first());
+        tree.map(|tree| self.group(tree, id))
+    }
+
+    fn group<'a>(&self, tree: &'a Tree, id: &ContainerId) -> Group<'a> {
+        Group::new(tree, self.parent.as_deref().unwrap_or(Path::new(PARENT)), id.as_str())
+    }
+
+    /// The v2 cgroup, and of v1 those that count, limit or hold the container: each costs a little time.
+    fn groups(&self, id: &ContainerId) -> Vec<Group<'_>> {
+        let wanted = self.controllers(Version::V1);
+        let needed = |tree: &&Tree| match tree.version {
+            Version::V2 => true,
+            Version::V1 => tree.controllers.iter().any(|name| wanted.contains(&name.as_str())),
+        };
+        self.world.trees().iter().filter(needed).map(|tree| self.group(tree, id)).collect()
+    }
+
+    /// The controllers that it takes.
+    fn controllers(&self, version: Version) -> Vec<&'static str> {
+        let mut controllers = COUNTED.to_vec();
+        controllers.extend(self.limits.settings(version).iter().map(Setting::controller));
+        if self.world.unified().is_none() {
+            controllers.push("freezer");
+        }
+        controllers.sort_unstable();
+        controllers.dedup();
+        controllers
+    }
+
+    fn limit(&self, kernel: &Kernel, group: &Group<'_>) -> Result<()> {
+        let has = |setting: &Setting| group.tree.has(setting.controller());
+        let settings = self.limits.settings(group.tree.version);
+        group.set(kernel, &settings.into_iter().filter(has).collect::<Vec<_>>())?;
+        let Some(rules) = &self.devices else { return Ok(()) };
+        if group.tree.has("devices") {
+            return group.set(kernel, &devices::settings(rules));
+        }
+        if group.tree.version == Version::V2 && self.world.with("devices").is_none() {
+            let program = program::compile(rules);
+            let attach = AttachDeviceProgram { directory: &group.directory, program: &program };
+            return kernel.perform(NAME, attach);
+        }
+        Ok(())
+    }
+
+    /// All that bear the container's id, wherever they are.
+    fn found(&self, id: &ContainerId) -> Vec<PathBuf> {
+        let named = |tree: &Tree| match &self.parent {
+            Some(parent) => vec![tree.base.join(parent).join(id.as_str())],
+            None => find(&tree.base, id.as_str()),
+        };
+        self.world.trees().iter().flat_map(named).filter(|path| path.is_dir()).collect()
+    }
+}
+
+/// Cgroups of this name, at any depth.
+fn find(directory: &Path, name: &str) -> Vec<PathBuf> {
+    let below = group::below(directory).into_iter();
+    below.flat_map(|path| if path.ends_with(name) { vec![path] } else { find(&path, name) }).collect()
+}
+
+impl Part for Cgroup {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn plan(&self, _facts: &Facts, id: &ContainerId, plan: &mut Plan) {
+        self.adopt(id, plan);
+    }
+
+    fn prepare(&self, host: &Host, id: &ContainerId) -> Result<()> {
+        self.check()?;
+        for group in self.groups(id) {
+            group.make(&host.kernel, &self.controllers(group.tree.version))?;
+            self.limit(&host.kernel, &group)?;
+        }
+        Ok(())
+    }
+
+    /// Whoever is still in there ends first: with the host's process ids the container's first process does not take
+    /// the others along.
+    fn cleanup(&self, host: &Host, id: &ContainerId) -> Result<()> {
+        let found = self.found(id);
+        let handle = found.iter().find_map(|path| {
+            let version = if path.join("cgroup.kill").exists() { Version::V2 } else { Version::V1 };
+            (version == Version::V2 || path.join("freezer.state").exists()).then_some((path, version))
+        });
+        if let Some((directory, version)) = handle.or(found.first().map(|path| (path, Version::V1))) {
+            kill::kill(&host.kernel, directory, version)?;
+        }
+        found.iter().try_for_each(|directory| group::remove(&host.kernel, directory))
+    }
+}
