@@ -17,7 +17,7 @@ const STATIC: &str = "-Ctarget-feature=+crt-static\u{1f}-Crelocation-model=stati
 const DYNAMIC: &str = "-Crelocation-model=static";
 
 fn main() {
-    for path in ["build.rs", "Cargo.toml", "src", "chapters/00-kernel/src", "chapters/01-namespaces/src"] {
+    for path in ["build.rs", "Cargo.toml", "src", "chapters"] {
         println!("cargo::rerun-if-changed={path}");
     }
     if env::var_os("CARGO_FEATURE_SHIM").is_some() {

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cgroups::{DeviceRule, Limits},
     failure::{Failure, Result},
     files,
     namespaces::ContainerId,
@@ -68,8 +69,26 @@ pub struct Choices {
     pub privileged: bool,
     /// Whether exec gives no more privileges than the process has.
     pub no_new_privileges: bool,
-    /// Resource limits.
+    /// Resource limits of each process.
     pub ulimits: Vec<Ulimit>,
+    /// Limits of all its processes together.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How gladly the kernel kills it when memory is short.
+    #[serde(default)]
+    pub oom_score_adj: Option<i32>,
+    /// Devices of the host that it has.
+    #[serde(default)]
+    pub devices: Vec<Device>,
+    /// What it may do with devices beyond the usual.
+    #[serde(default)]
+    pub device_rules: Vec<DeviceRule>,
+    /// The cgroup that its own lies in, if not the usual one.
+    #[serde(default)]
+    pub cgroup_parent: Option<String>,
+    /// Whether it sees the host's cgroups.
+    #[serde(default)]
+    pub host_cgroups: bool,
     /// Settings of its own namespaces.
     pub sysctls: BTreeMap<String, String>,
     /// The signal that asks it to stop, if not SIGTERM.
@@ -152,6 +171,17 @@ pub struct Ulimit {
     pub hard: Option<u64>,
 }
 
+/// A device of the host in a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// The host's node.
+    pub path: PathBuf,
+    /// Where the container has it.
+    pub target: PathBuf,
+    /// What may be done with it.
+    pub rule: DeviceRule,
+}
+
 /// Where programs are looked for unless an image or a user says otherwise.
 pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Docker's size of /dev/shm.
@@ -189,6 +219,12 @@ impl Choices {
             privileged: false,
             no_new_privileges: false,
             ulimits: Vec::new(),
+            limits: Limits::default(),
+            oom_score_adj: None,
+            devices: Vec::new(),
+            device_rules: Vec::new(),
+            cgroup_parent: None,
+            host_cgroups: false,
             sysctls: BTreeMap::new(),
             stop_signal: None,
             labels: BTreeMap::new(),

@@ -9,6 +9,7 @@ mod explain;
 mod floors;
 mod image;
 mod info;
+mod limit_flags;
 mod ps;
 mod refused;
 mod request;

@@ -13,7 +13,7 @@ use crate::{
     namespaces::{ContainerId, Facts, Host, Part, Plan, dry_run},
     paths::{self, Paths},
     reconcile,
-    stack::{self, Stack},
+    stack::Stack,
     state::{State, Status},
 };
 
@@ -96,8 +96,9 @@ impl Engine {
     pub fn create(&self, choices: Choices, name: Option<&Name>) -> Result<Created> {
         let id = ContainerId::parse(&choices.id)?;
         // Everything that can be refused is refused before anything can be seen.
-        Stack::new(&choices, &self.paths)?.check(&self.host(Kernel::quiet()), &id)?;
-        stack::plan(&choices, &self.paths, &self.facts)?;
+        let stack = Stack::new(&choices, &self.paths)?;
+        stack.check(&self.host(Kernel::quiet()), &id)?;
+        stack.plan(&choices, &self.paths, &self.facts)?;
         let created =
             Created { id: id.clone(), paths: self.paths.clone(), lock: Some(Lock::create(&self.paths, &id)?) };
         let name = match name {
@@ -113,7 +114,7 @@ impl Engine {
     /// Shows what starting such a container would ask of the kernel, to the kernel's observer, and does nothing.
     pub fn dry_run(&self, choices: &Choices, kernel: Kernel, terminal: Option<Option<(u16, u16)>>) -> Result<()> {
         let stack = Stack::new(choices, &self.paths)?;
-        let plan = Plan { console: terminal, ..stack::plan(choices, &self.paths, &self.facts)? };
+        let plan = Plan { console: terminal, ..stack.plan(choices, &self.paths, &self.facts)? };
         let parts: Vec<&dyn Part> = stack.parts().to_vec();
         Ok(dry_run(&self.host(kernel), &choices.id()?, &parts, plan)?)
     }

@@ -25,12 +25,14 @@ mod stream;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+/// Chapter 2, limits.
+pub use conex_cgroups as cgroups;
 /// The doors to the kernel: operations, `perform`, narration.
 pub use conex_kernel as kernel;
 /// Chapter 1, the spine: plans, parts, and containers that wait, run and end.
 pub use conex_namespaces as namespaces;
 
-pub use choices::{Choices, Network, Shared, Tmpfs, Ulimit};
+pub use choices::{Choices, Device, Network, Shared, Tmpfs, Ulimit};
 pub use engine::{Created, Engine, Entry, Force};
 pub use failure::{Failure, Result};
 #[cfg(not(feature = "shim"))]

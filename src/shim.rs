@@ -29,7 +29,7 @@ use crate::{
     kernel::{Kernel, Observer, Record},
     namespaces::{ContainerId, Facts, Host, Part, Plan, Running, spawn},
     paths::Paths,
-    stack::{self, Stack},
+    stack::Stack,
     state::{Identity, State, Status, now_unix_ms},
     stream::{Frame, Orders, Stream},
 };
@@ -107,7 +107,7 @@ impl Shim {
         let host = self.host()?;
         let stack = Stack::new(&choices, &self.paths)?;
         let console = choices.terminal.then_some(self.orders.size);
-        let plan = Plan { console, ..stack::plan(&choices, &self.paths, &host.facts)? };
+        let plan = Plan { console, ..stack.plan(&choices, &self.paths, &host.facts)? };
         let parts: Vec<&dyn Part> = stack.parts().to_vec();
         let mut streams = Streams::open(&choices, stdin).map_err(|error| Failure::io("open pipes", &error))?;
         let waiting = spawn(&host, &self.id, &parts, plan);
@@ -116,7 +116,7 @@ impl Shim {
         set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|errno| Failure::io("hide", &errno.into()))?;
         let running = waiting.and_then(|waiting| waiting.start());
         streams::silence().map_err(|error| Failure::io("close pipes", &error))?;
-        let running = running?;
+        let mut running = running?;
         streams.watch(running.console());
         let state = self.started(&running)?;
         let companions = Companions::of(&choices, running.target().pid());
@@ -124,9 +124,11 @@ impl Shim {
         let mut relay = Relay::new(self.stream.clone(), streams);
         relay.run(running.pidfd()).map_err(|error| Failure::io("carry the container's output", &error))?;
         // What could not be taken down is tried again by whoever removes the container.
-        let code = running.wait()?.exit.status();
+        let code = running.ended()?.status();
+        let oom_killed = stack.is_out_of_memory(&self.id);
+        running.wait()?;
         companions.kill();
-        self.finish(state.ended(code));
+        self.finish(State { oom_killed, ..state.ended(code) });
         relay.drain();
         Ok(code)
     }

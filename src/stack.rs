@@ -9,6 +9,7 @@ use conex_kernel::operations::Filesystem;
 use rustix::mount::MountAttrFlags;
 
 use crate::{
+    cgroups::{Cgroup, World},
     choices::{Choices, Network, Shared},
     failure::{Failure, Result},
     namespaces::{
@@ -23,6 +24,7 @@ use overlay::Overlay;
 
 /// The parts of one container, each with its own choices.
 pub(crate) struct Stack {
+    cgroup: Cgroup,
     root: Root,
     generated: Generated,
 }
@@ -40,11 +42,12 @@ impl Stack {
             None => Root::Directory(Directory { path: choices.rootfs.clone(), read_only: choices.read_only }),
             Some(_) => Root::Overlay(Overlay::new(choices, paths, &id)),
         };
-        Ok(Self { root, generated: Generated::new(choices, paths) })
+        Ok(Self { cgroup: settings::cgroup(choices)?, root, generated: Generated::new(choices, paths) })
     }
 
     /// Refuses a root that can't be one.
     pub(crate) fn check(&self, host: &Host, id: &ContainerId) -> Result<()> {
+        self.cgroup.check()?;
         match &self.root {
             Root::Directory(directory) => Ok(directory.prepare(host, id)?),
             Root::Overlay(overlay) => overlay.check(),
@@ -52,36 +55,44 @@ impl Stack {
     }
 
     /// In the order in which they prepare; they clean up in the reverse one.
-    pub(crate) fn parts(&self) -> [&dyn Part; 2] {
+    pub(crate) fn parts(&self) -> [&dyn Part; 3] {
         let root: &dyn Part = match &self.root {
             Root::Directory(directory) => directory,
             Root::Overlay(overlay) => overlay,
         };
-        [root, &self.generated]
+        [&self.cgroup, root, &self.generated]
+    }
+
+    /// Whether the kernel has killed a process of it because its memory was full.
+    pub(crate) fn is_out_of_memory(&self, id: &ContainerId) -> bool {
+        self.cgroup.usage(id).oom_kills > 0
+    }
+
+    /// The plan of a container, before its parts add to it.
+    pub(crate) fn plan(&self, choices: &Choices, paths: &Paths, facts: &Facts) -> Result<Plan> {
+        let id = choices.id()?;
+        let mut plan = Plan::isolated(facts, &id, process(choices)?);
+        plan.namespaces = namespaces(choices, paths, facts)?;
+        plan.hostname = choices.hostname.clone().filter(|_| plan.namespaces.uts.is_new());
+        plan.domainname = choices.domainname.clone().filter(|_| plan.namespaces.uts.is_new());
+        plan.user = user(choices)?;
+        plan.limits = settings::limits(choices)?;
+        plan.oom_score_adj = choices.oom_score_adj;
+        plan.sysctls = settings::sysctls(choices, &plan.namespaces)?;
+        plan.mounts.extend(choices.tmpfs.iter().map(settings::tmpfs).collect::<Result<Vec<_>>>()?);
+        plan.mounts.extend(choices.devices.iter().map(settings::device));
+        settings::size_shared_memory(&mut plan, choices.shm_bytes);
+        rights::grant(&mut plan, choices, self.cgroup.guards_devices())?;
+        share_message_queues(&mut plan, choices);
+        plan.settle()?;
+        Ok(plan)
     }
 }
 
 /// Cleans up after a container of which nothing may be known but its id.
 pub(crate) fn clean_up(host: &Host, paths: &Paths, id: &ContainerId) -> Result<()> {
+    Cgroup::cleaner(World::probe()?).cleanup(host, id)?;
     Ok(Generated::cleaner(paths).cleanup(host, id)?)
-}
-
-/// The plan of a container, before its parts add to it.
-pub(crate) fn plan(choices: &Choices, paths: &Paths, facts: &Facts) -> Result<Plan> {
-    let id = choices.id()?;
-    let mut plan = Plan::isolated(facts, &id, process(choices)?);
-    plan.namespaces = namespaces(choices, paths, facts)?;
-    plan.hostname = choices.hostname.clone().filter(|_| plan.namespaces.uts.is_new());
-    plan.domainname = choices.domainname.clone().filter(|_| plan.namespaces.uts.is_new());
-    plan.user = user(choices)?;
-    plan.limits = settings::limits(choices)?;
-    plan.sysctls = settings::sysctls(choices, &plan.namespaces)?;
-    plan.mounts.extend(choices.tmpfs.iter().map(settings::tmpfs).collect::<Result<Vec<_>>>()?);
-    settings::size_shared_memory(&mut plan, choices.shm_bytes);
-    rights::grant(&mut plan, choices)?;
-    share_message_queues(&mut plan, choices);
-    plan.settle()?;
-    Ok(plan)
 }
 
 /// MAX_ARG_STRLEN: 32 pages, with the NUL. See execve(2).
@@ -124,6 +135,9 @@ fn namespaces(choices: &Choices, paths: &Paths, facts: &Facts) -> Result<Namespa
     namespaces.time = Slot::Host;
     if choices.host_uts {
         namespaces.uts = Slot::Host;
+    }
+    if choices.host_cgroups {
+        namespaces.cgroup = Slot::Host;
     }
     if choices.network == Network::Host {
         namespaces.net = Slot::Host;

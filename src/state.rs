@@ -36,6 +36,9 @@ pub struct State {
     pub process: Option<Identity>,
     /// How it ended: its process's status, 128 and the signal's number, or 255 if nobody saw it.
     pub exit_code: Option<u8>,
+    /// Whether the kernel killed a process of it because its memory was full.
+    #[serde(default)]
+    pub oom_killed: bool,
     /// Why it could not run.
     pub error: Option<String>,
     /// Milliseconds since 1970.
@@ -62,7 +65,15 @@ impl State {
     /// Of a container whose birth begins.
     pub(crate) fn starting() -> Self {
         let status = Status::Starting;
-        Self { status, process: None, exit_code: None, error: None, started_unix_ms: None, finished_unix_ms: None }
+        Self {
+            status,
+            process: None,
+            exit_code: None,
+            oom_killed: false,
+            error: None,
+            started_unix_ms: None,
+            finished_unix_ms: None,
+        }
     }
 
     /// Of a container that has ended.

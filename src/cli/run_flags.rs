@@ -7,7 +7,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use super::explain::Form;
+use super::{explain::Form, limit_flags::LimitFlags};
 
 /// Docker's switches may also be written `--flag=false`.
 macro_rules! switches {
@@ -26,7 +26,7 @@ macro_rules! switches {
 }
 
 /// As Go's flags take it.
-fn switch(text: &str) -> Result<bool, String> {
+pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
@@ -60,6 +60,8 @@ switches! {
 pub(super) struct RunFlags {
     #[command(flatten)]
     pub(super) switches: Switches,
+    #[command(flatten)]
+    pub(super) limits: LimitFlags,
     /// Its root is this directory, and there is no image
     #[arg(long, value_name = "DIR")]
     pub(super) rootfs: Option<PathBuf>,

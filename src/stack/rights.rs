@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// Sets the capabilities of a plan, and uncovers everything for a privileged one.
-pub(super) fn grant(plan: &mut Plan, choices: &Choices) -> Result<()> {
-    if plan.namespaces.user.is_host() {
-        // Root of the host could make a node of its disk. Chapter 2's device rules will make this needless.
+pub(super) fn grant(plan: &mut Plan, choices: &Choices, guards_devices: bool) -> Result<()> {
+    if plan.namespaces.user.is_host() && !guards_devices {
+        // Root of the host could make a node of its disk, and nobody would keep it from opening that.
         plan.capabilities -= CapabilitySet::MKNOD;
     }
     if choices.privileged {

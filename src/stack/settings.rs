@@ -5,7 +5,8 @@ use conex_kernel::{Kind, Links, operations::Filesystem};
 use rustix::{mount::MountAttrFlags, process::Resource};
 
 use crate::{
-    choices::{Choices, Tmpfs, Ulimit},
+    cgroups::{Cgroup, DeviceRule, World},
+    choices::{Choices, Device, Tmpfs, Ulimit},
     failure::{Failure, Result},
     namespaces::{Limit, Mount, Namespaces, Owners, Plan, Source},
 };
@@ -52,6 +53,32 @@ fn limit(Ulimit { name, soft, hard }: &Ulimit) -> Result<Limit> {
         Failure::new(format!("there is no limit {name:?}")).with_hint(format!("limits are {}", names.join(" ")))
     })?;
     Ok(Limit { part: NAME, resource, soft: *soft, hard: *hard })
+}
+
+/// The cgroups of a container: its limits, and the devices that it may open.
+pub(super) fn cgroup(choices: &Choices) -> Result<Cgroup> {
+    let devices = (!choices.privileged).then(|| {
+        let own = choices.devices.iter().map(|device| device.rule);
+        DeviceRule::usual().into_iter().chain(own).chain(choices.device_rules.iter().copied()).collect()
+    });
+    let cgroup = Cgroup::new(World::probe()?, choices.limits.clone()).with_devices(devices);
+    Ok(match &choices.cgroup_parent {
+        Some(parent) => cgroup.below(parent)?,
+        None => cgroup,
+    })
+}
+
+/// The host's own node, bound.
+pub(super) fn device(device: &Device) -> Mount {
+    Mount {
+        part: "cgroups",
+        source: Source::Bind { path: device.path.clone(), recursive: false },
+        target: device.target.clone(),
+        kind: Kind::File,
+        attributes: MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC,
+        links: Links::FollowInside,
+        owners: Owners::Host,
+    }
 }
 
 /// Settings that belong to a namespace, by the namespace; a key is one of these or begins with one that ends with a dot.

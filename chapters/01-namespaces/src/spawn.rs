@@ -157,7 +157,7 @@ impl<'a> Waiting<'a> {
     /// Lets it run the program; comes back once it does.
     pub fn start(mut self) -> Result<Running<'a>> {
         match self.converse() {
-            Ok(console) => Ok(Running { undo: self.undo, target: self.target, console }),
+            Ok(console) => Ok(Running { undo: self.undo, target: self.target, console, exit: None }),
             Err(error) => {
                 let error = refusal::explain(error, &self.undo.host.facts);
                 Err(self.undo.failed(error))
@@ -192,6 +192,7 @@ pub struct Running<'a> {
     undo: Undo<'a>,
     target: Target,
     console: Option<OwnedFd>,
+    exit: Option<Exit>,
 }
 
 impl Running<'_> {
@@ -210,9 +211,17 @@ impl Running<'_> {
         self.target.pidfd()
     }
 
+    /// Waits for its process to end. Its parts are there still, so that what they counted can be read.
+    pub fn ended(&mut self) -> Result<Exit> {
+        match self.exit {
+            Some(exit) => Ok(exit),
+            None => Ok(*self.exit.insert(self.undo.wait()?)),
+        }
+    }
+
     /// Waits for its process to end, then cleans up.
     pub fn wait(mut self) -> Result<Finished> {
-        let exit: Exit = self.undo.wait()?;
+        let exit = self.ended()?;
         Ok(Finished { exit, leftovers: self.undo.unwind() })
     }
 }

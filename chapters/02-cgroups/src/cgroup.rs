@@ -73,6 +73,11 @@ impl Cgroup {
         Ok(Self { parent: Some(path.to_owned()), ..self })
     }
 
+    /// Whether it can keep processes from devices.
+    pub fn guards_devices(&self) -> bool {
+        self.devices.is_some() && (self.world.with("devices").is_some() || self.world.unified().is_some())
+    }
+
     /// Refuses what contradicts itself or this host.
     pub fn check(&self) -> Result<()> {
         self.limits.check(&self.world)
