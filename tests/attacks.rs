@@ -130,6 +130,8 @@ fn devices(test: &TestHost) {
     let rootfs = test.rootfs("rootfs");
     let script = "mknod /dev/disk b 8 0; mknod /disk b 8 0; mknod /mem c 1 1; cat /dev/disk /disk /mem; echo end";
     let output = run(test, &rootfs, &[], script);
+    // Making a node is allowed and useless: in /dev the device rules keep it shut, elsewhere the mount does.
     assert_eq!(output.out, "end\n");
-    assert_eq!(output.err.matches("Operation not permitted").count(), 3, "{}", output.err);
+    let shut = ["/dev/disk': Operation not permitted", "/disk': Permission denied", "/mem': Permission denied"];
+    assert!(shut.iter().all(|line| output.err.contains(line)), "{}", output.err);
 }

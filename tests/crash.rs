@@ -236,9 +236,13 @@ fn many(test: &TestHost) {
 fn one_name(test: &TestHost) {
     image(test);
     for _ in 0..10 {
-        let arguments = ["run", "--rm", "--network", "none", "--name", "one", "box", "busybox", "sleep", "0.1"];
-        let start = || command(test, &arguments).stderr(Stdio::piped()).spawn().expect("started");
-        let (one, other) = (start(), start());
+        let arguments = ["run", "--rm", "-i", "--network", "none", "--name", "one", "box", "busybox", "cat"];
+        // The one that runs ends only once its input does: by then the other has been refused.
+        let start = || command(test, &arguments).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+        let (mut one, mut other) = (start(), start());
+        wait_until("one of them has ended", || {
+            [&mut one, &mut other].into_iter().any(|child| child.try_wait().expect("a child").is_some())
+        });
         let ended = [one, other].map(|child| child.wait_with_output().expect("ended"));
         let codes: Vec<Option<i32>> = ended.iter().map(|output| output.status.code()).collect();
         assert!(codes.contains(&Some(0)) && codes.contains(&Some(125)), "{codes:?}");

@@ -123,9 +123,9 @@ fn commands(test: &TestHost) {
     expect(test, &conex(test, &["nonsense"]), 1, "there is no command nonsense", "conex nonsense --help");
     expect(test, &conex(test, &["rm"]), 1, "an argument is missing", "conex rm --help");
     expect(test, &conex(test, &["build", "."]), 1, "build does not work yet", "builds come with chapter 7");
-    let hint = "limits come with chapter 2";
-    expect(test, &runs(&["--memory", "1g"]), 125, "--memory does not work yet", hint);
-    expect(test, &runs(&["-m1g"]), 125, "-m does not work yet", hint);
+    let hint = "networks come with chapter 6";
+    expect(test, &runs(&["--publish", "80:80"]), 125, "--publish does not work yet", hint);
+    expect(test, &runs(&["-p80:80"]), 125, "-p does not work yet", hint);
 }
 
 fn images(test: &TestHost) {

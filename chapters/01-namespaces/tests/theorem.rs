@@ -5,14 +5,13 @@
 mod rig;
 
 use std::{
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
 };
 
-use conex_kernel::{Kernel, Result, Side};
-use conex_namespaces::{Exit, Finished, Host, Part, Plan, Running, spawn};
-use rig::{Hook, How, Interferer, Probe, directory, host, hush, id, plan};
+use conex_kernel::Kernel;
+use conex_namespaces::{Exit, Part, Plan, spawn};
+use rig::{Hook, How, Probe, directory, host, hush, id, live, plan};
 use testkit::{Case, TestHost};
 
 fn main() -> ExitCode {
@@ -29,11 +28,6 @@ fn main() -> ExitCode {
         ],
         &[],
     )
-}
-
-/// Births a container of three parts, waits for its end.
-fn live(host: &Host, parts: &[&dyn Part], plan: Plan) -> Result<Finished> {
-    spawn(host, &id(), parts, plan)?.start().and_then(Running::wait)
 }
 
 fn hooks(test: &TestHost) {
@@ -71,51 +65,10 @@ fn hooks(test: &TestHost) {
     }
 }
 
-/// Runs once without interference to count each side's operations, then once for every operation and way to go wrong.
-fn interfere_everywhere(test: &TestHost, life: impl Fn(&Host) -> Result<()>) {
-    hush();
-    let counter = Interferer::new(None, || Ok(()));
-    life(&host(test, Kernel::observed(counter.clone()))).expect("it works without interference");
-    let (on_host, in_container) = (counter.host.get(), counter.told.get());
-    assert!(on_host >= 1 && in_container > 10, "{on_host} and {in_container} operations are too few to be true");
-    let places = (0..on_host).map(|n| (Side::Host, n)).chain((0..in_container).map(|n| (Side::Container, n)));
-    for place in places {
-        for how in [How::Fail, How::Panic, How::Die] {
-            if (place.0, how) == (Side::Host, How::Die) {
-                // That is what `killed` is about.
-                continue;
-            }
-            let deed = move || match how {
-                How::Fail => Err(io::Error::from_raw_os_error(nix::libc::EIO)),
-                How::Panic => panic!("told to panic"),
-                How::Die => std::process::exit(137),
-            };
-            let host = host(test, Kernel::observed(Interferer::new(Some(place), deed)));
-            let before = test.fingerprint();
-            let outcome = catch_unwind(AssertUnwindSafe(|| life(&host)));
-            before.assert_same(&test.fingerprint(), &format!("after {how:?} at {place:?}"));
-            match (place.0, how, outcome) {
-                (_, How::Fail, Ok(Err(error))) => assert!(error.to_string().contains("EIO"), "{place:?}: {error}"),
-                (Side::Container, How::Panic, Ok(Err(error))) => {
-                    assert!(error.to_string().contains("told to panic"), "{place:?}: {error}")
-                }
-                (Side::Container, How::Die, Ok(Err(error))) => {
-                    let said = error.to_string();
-                    assert!(said.contains("ended before it ran") || said.contains("was killed"), "{place:?}: {said}");
-                }
-                // The last operation is exec, and the last word was said before it.
-                (Side::Container, How::Die, Ok(Ok(()))) if place.1 + 1 == in_container => {}
-                (Side::Host, How::Panic, Err(_)) => {}
-                (_, _, outcome) => panic!("{how:?} at {place:?}: {outcome:?}"),
-            }
-        }
-    }
-}
-
 fn operations(test: &TestHost) {
     let rootfs = test.rootfs("rootfs");
     let probe = Probe { name: "probe", wrong: None };
-    interfere_everywhere(test, |host| {
+    rig::interfere_everywhere(test, |host| {
         let root = directory(&rootfs);
         let mut plan = plan(host, &["true"]);
         plan.console = Some(None);
@@ -130,7 +83,7 @@ fn exec(test: &TestHost) {
     let parts: [&dyn Part; 1] = [&root];
     let container =
         spawn(&quiet, &id, &parts, plan(&quiet, &["sleep", "1000"])).expect("spawned").start().expect("started");
-    interfere_everywhere(test, |host| {
+    rig::interfere_everywhere(test, |host| {
         let plan = Plan::joining(container.target(), rig::process(&["true"]))?;
         live(host, &[], plan).map(drop)
     });

@@ -44,9 +44,13 @@ impl ThrottleKind {
 
 /// The lines that limit input and output.
 pub(crate) fn settings(limits: &Limits, version: Version) -> Vec<Setting> {
-    let weight = limits.blkio_weight.map(|weight| match version {
-        Version::V1 => Setting::new("blkio.weight", weight),
-        Version::V2 => Setting::new("io.weight", io_weight(weight)),
+    // Of the schedulers that weigh, today's kernels have mostly BFQ, whose file has a name and a scale of its own.
+    let weight = limits.blkio_weight.map(|weight| {
+        let (line, bfq) = match version {
+            Version::V1 => (Setting::new("blkio.weight", weight), "blkio.bfq.weight"),
+            Version::V2 => (Setting::new("io.weight", io_weight(weight)), "io.bfq.weight"),
+        };
+        Setting { otherwise: Some((bfq, weight.to_string())), ..line }
     });
     let rates = limits.throttles.iter().map(|Throttle { device: (major, minor), kind, rate }| {
         let (file, key) = kind.names();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use conex_kernel::{
-    Kernel, Result,
+    Error, Kernel, Result,
     operations::{MakeCgroup, RemoveCgroup, SetCgroup},
 };
 
@@ -65,14 +65,25 @@ impl<'a> Group<'a> {
 
     /// Writes lines, in order.
     pub(crate) fn set(&self, kernel: &Kernel, settings: &[Setting]) -> Result<()> {
-        for Setting { file, value, optional } in settings {
-            if *optional && !kernel.is_dry() && !self.directory.join(file).exists() {
-                continue;
+        let lacks = |file: &str| !kernel.is_dry() && !self.directory.join(file).exists();
+        for Setting { file, value, optional, otherwise } in settings {
+            let (file, value) = match otherwise {
+                Some((other, value)) if lacks(file) => (*other, value),
+                _ => (*file, value),
+            };
+            match lacks(file) {
+                true if *optional => {}
+                true => return Err(lacking(file)),
+                false => kernel.perform(NAME, SetCgroup { directory: &self.directory, file, value })?,
             }
-            kernel.perform(NAME, SetCgroup { directory: &self.directory, file, value })?;
         }
         Ok(())
     }
+}
+
+fn lacking(file: &str) -> Error {
+    Error::refused(NAME, format!("set {file}"), "this kernel has no such limit")
+        .with_hint("it was built without it, or without what it needs: a scheduler that weighs, or counting of swap")
 }
 
 // ANCHOR: controllers

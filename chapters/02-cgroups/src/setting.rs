@@ -9,12 +9,14 @@ pub(crate) struct Setting {
     pub(crate) value: String,
     /// Whether the host may lack the file: some kernels don't count swap.
     pub(crate) optional: bool,
+    /// File and value where the host lacks the file and has this one.
+    pub(crate) otherwise: Option<(&'static str, String)>,
 }
 
 impl Setting {
     /// A line that must be written.
     pub(crate) fn new(file: &'static str, value: impl ToString) -> Self {
-        Self { file, value: value.to_string(), optional: false }
+        Self { file, value: value.to_string(), optional: false, otherwise: None }
     }
 
     /// Such as `memory`. What was asked for as blkio is io on v2.

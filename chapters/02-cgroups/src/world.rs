@@ -68,6 +68,11 @@ impl World {
         Ok(Self { obstacle: obstacle.filter(|_| trees.is_empty()), trees })
     }
 
+    /// A host that has only these trees.
+    pub fn of(trees: Vec<Tree>) -> Self {
+        Self { obstacle: trees.is_empty().then_some(Obstacle::NotMounted), trees }
+    }
+
     /// All trees.
     pub fn trees(&self) -> &[Tree] {
         &self.trees

@@ -59,7 +59,8 @@ impl Cgroups {
 
     /// Mounts the hierarchies anew, as the present cgroup namespace sees them, in a mount namespace that is ours.
     pub fn mount(&self) -> io::Result<()> {
-        let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+        // As runc mounts them: what it does in a host would otherwise change the host's.
+        let flags = MountFlags::empty();
         if self.hierarchies.iter().all(|hierarchy| hierarchy.mount_point != Path::new(TREE)) {
             mount("tmpfs", TREE, "tmpfs", flags, Some(c"mode=755"))?;
         }
@@ -75,16 +76,7 @@ impl Cgroups {
 
     /// Removes them and all below them, which hold no process any more.
     pub fn remove(&self) -> io::Result<()> {
-        let deadline = Instant::now() + BUSY_MAX;
-        for (directory, _) in self.directories() {
-            while let Err(error) = remove(&directory) {
-                if Instant::now() > deadline {
-                    return Err(at(&directory, &error));
-                }
-                thread::sleep(Duration::from_millis(2));
-            }
-        }
-        Ok(())
+        self.directories().try_for_each(|(directory, _)| remove_in_time(&directory))
     }
 
     /// Removes those whose name begins so and of which `abandoned` says so by the rest of the name, wherever they are.
@@ -92,7 +84,7 @@ impl Cgroups {
         let mut outcome = Ok(());
         for hierarchy in mounted_hierarchies()? {
             for directory in find(&hierarchy.mount_point, prefix, abandoned) {
-                outcome = outcome.and(remove(&directory).map_err(|error| at(&directory, &error)));
+                outcome = outcome.and(remove_in_time(&directory));
             }
         }
         outcome
@@ -131,6 +123,17 @@ fn enable_controllers(hierarchy: &Hierarchy, directory: &Path) -> io::Result<()>
     let missing = all.split_whitespace().filter(|name| !enabled.split_whitespace().any(|one| one == *name));
     let missing: Vec<String> = missing.map(|name| format!("+{name}")).collect();
     if missing.is_empty() { Ok(()) } else { fs::write(directory.join("cgroup.subtree_control"), missing.join(" ")) }
+}
+
+fn remove_in_time(directory: &Path) -> io::Result<()> {
+    let deadline = Instant::now() + BUSY_MAX;
+    while let Err(error) = remove(directory) {
+        if Instant::now() > deadline {
+            return Err(at(directory, &error));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
 }
 
 /// A cgroup's files are the kernel's; only its directories are removed.

@@ -91,16 +91,17 @@ fn tree(path: &Path, what: &str, lines: &mut BTreeSet<String>) {
     }
 }
 
-/// Only those that carry our name: a machine's own services come and go.
+/// Only what carries our name or lies below it: a machine's own services come and go. Not the one that containers' cgroups
+/// lie in, which stays for the next container; nor what the judges have that xtask starts.
 fn cgroups(path: &Path, lines: &mut BTreeSet<String>) {
     for entry in fs::read_dir(path).into_iter().flatten().filter_map(Result::ok) {
-        if entry.file_type().is_ok_and(|is| is.is_dir()) {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // The judges that xtask starts have one of their own, beside the tests.
-            if name.contains("conex") && !name.starts_with("conex-peers") {
-                lines.insert(format!("cgroup {}", entry.path().display()));
+        let path = entry.path();
+        let words = path.to_string_lossy();
+        if entry.file_type().is_ok_and(|is| is.is_dir()) && !words.contains("conex-peers") {
+            if words.contains("conex") && !words.ends_with("/conex") {
+                lines.insert(format!("cgroup {words}"));
             }
-            cgroups(&entry.path(), lines);
+            cgroups(&path, lines);
         }
     }
 }

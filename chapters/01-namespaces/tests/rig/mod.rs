@@ -6,12 +6,15 @@ use std::{
     cell::Cell,
     ffi::CString,
     fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     rc::Rc,
 };
 
 use conex_kernel::{Error, Kernel, Observer, Result, Side, Step};
-use conex_namespaces::{ContainerId, Directory, Facts, Host, IdMaps, Part, Plan, Process, Target};
+use conex_namespaces::{
+    ContainerId, Directory, Facts, Finished, Host, IdMaps, Part, Plan, Process, Running, Target, spawn,
+};
 use testkit::TestHost;
 
 pub(crate) fn host(test: &TestHost, kernel: Kernel) -> Host {
@@ -143,14 +146,62 @@ impl<F: Fn() -> io::Result<()>> Observer for Interferer<F> {
             Side::Container => &self.container,
         };
         let number = count.replace(count.get() + 1);
-        // The kill that undoes a birth is not interfered with: without it nothing can be undone.
-        let undoing = step.operation.to_string().starts_with("kill");
+        // What undoes a birth is not interfered with: without it nothing can be undone.
+        let operation = step.operation.to_string();
+        let undoing = operation.starts_with("kill") || operation.starts_with("remove cgroup");
+        let undoing = undoing || ["/cgroup.kill", "/freezer.state"].iter().any(|file| operation.ends_with(file));
         if self.at == Some((step.side, number)) && !undoing { (self.deed)() } else { Ok(()) }
     }
 
     fn after(&self, record: conex_kernel::Record) {
         if record.side == Side::Container {
             self.told.set(self.told.get() + 1);
+        }
+    }
+}
+
+/// Births a container of these parts, waits for its end.
+pub(crate) fn live(host: &Host, parts: &[&dyn Part], plan: Plan) -> Result<Finished> {
+    spawn(host, &id(), parts, plan)?.start().and_then(Running::wait)
+}
+
+/// Runs once without interference to count each side's operations, then once for every operation and way to go wrong.
+pub(crate) fn interfere_everywhere(test: &TestHost, life: impl Fn(&Host) -> Result<()>) {
+    hush();
+    let counter = Interferer::new(None, || Ok(()));
+    life(&host(test, Kernel::observed(counter.clone()))).expect("it works without interference");
+    let (on_host, in_container) = (counter.host.get(), counter.told.get());
+    assert!(on_host >= 1 && in_container > 10, "{on_host} and {in_container} operations are too few to be true");
+    let places = (0..on_host).map(|n| (Side::Host, n)).chain((0..in_container).map(|n| (Side::Container, n)));
+    for place in places {
+        for how in [How::Fail, How::Panic, How::Die] {
+            if (place.0, how) == (Side::Host, How::Die) {
+                // That is what `killed` is about.
+                continue;
+            }
+            let deed = move || match how {
+                How::Fail => Err(io::Error::from_raw_os_error(rustix::io::Errno::IO.raw_os_error())),
+                How::Panic => panic!("told to panic"),
+                How::Die => std::process::exit(137),
+            };
+            let host = host(test, Kernel::observed(Interferer::new(Some(place), deed)));
+            let before = test.fingerprint();
+            let outcome = catch_unwind(AssertUnwindSafe(|| life(&host)));
+            before.assert_same(&test.fingerprint(), &format!("after {how:?} at {place:?}"));
+            match (place.0, how, outcome) {
+                (_, How::Fail, Ok(Err(error))) => assert!(error.to_string().contains("EIO"), "{place:?}: {error}"),
+                (Side::Container, How::Panic, Ok(Err(error))) => {
+                    assert!(error.to_string().contains("told to panic"), "{place:?}: {error}")
+                }
+                (Side::Container, How::Die, Ok(Err(error))) => {
+                    let said = error.to_string();
+                    assert!(said.contains("ended before it ran") || said.contains("was killed"), "{place:?}: {said}");
+                }
+                // The last operation is exec, and the last word was said before it.
+                (Side::Container, How::Die, Ok(Ok(()))) if place.1 + 1 == in_container => {}
+                (Side::Host, How::Panic, Err(_)) => {}
+                (_, _, outcome) => panic!("{how:?} at {place:?}: {outcome:?}"),
+            }
         }
     }
 }
