@@ -80,13 +80,13 @@ impl<'a> Child<'a> {
     /// From the clone to exec.
     pub(crate) fn live(self) -> Result<()> {
         let Self { kernel, facts, plan, trees, cgroups, pair, .. } = self;
-        // First of all, so that whatever it does counts.
+        expect(&pair, &Message::Mapped)?;
+        // Before anything else, so that whatever it does counts.
         cgroups.join(&kernel)?;
         if let Some(value) = plan.oom_score_adj {
             // While the host's /proc is there still: an image could put a file of its own in this one's place.
             kernel.perform(NAME, SetOomScoreAdj { value })?;
         }
-        expect(&pair, &Message::Mapped)?;
         // Directories and nodes get the modes that they are made with, whatever the caller's umask.
         kernel.perform(NAME, SetUmask { bits: 0o022 })?;
         enter_late_namespaces(&kernel, plan, facts)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::TestHost;
+use crate::{Cgroups, TestHost};
 
 /// Whose rights a case runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Case {
     pub needs: Needs,
     /// Programs that it starts beyond busybox.
     pub programs: &'static [&'static str],
+    /// Whether it makes cgroups that limit.
+    pub cgroups: bool,
     /// A variable of the environment that must be set, and the command that sets it.
     pub variable: Option<(&'static str, &'static str)>,
     /// What it may use up.
@@ -50,18 +52,24 @@ pub struct Case {
 impl Case {
     /// A case that runs as root.
     pub const fn root(name: &'static str, run: fn(&TestHost)) -> Self {
-        Self { name, needs: Needs::Root, programs: &[], variable: None, bounds: TEST, run }
+        Self { name, needs: Needs::Root, programs: &[], cgroups: false, variable: None, bounds: TEST, run }
     }
 
     /// A case that runs as an ordinary user.
     pub const fn user(name: &'static str, run: fn(&TestHost)) -> Self {
-        Self { name, needs: Needs::User, programs: &[], variable: None, bounds: TEST, run }
+        Self { name, needs: Needs::User, programs: &[], cgroups: false, variable: None, bounds: TEST, run }
     }
 
     /// A check of what a learner wrote, as an ordinary user; it is ended if it hangs, and can't fork or fill
     /// memory without end.
     pub const fn exercise(name: &'static str, run: fn(&TestHost)) -> Self {
         Self { bounds: EXERCISE, ..Self::user(name, run) }
+    }
+
+    /// The same case, skipped where nobody may make cgroups.
+    #[must_use]
+    pub const fn with_cgroups(self) -> Self {
+        Self { cgroups: true, ..self }
     }
 
     /// The same case, skipped where one of these programs is missing.
@@ -80,6 +88,9 @@ impl Case {
     pub(crate) fn obstacle(&self) -> Option<String> {
         if self.needs == Needs::Root && !rustix::process::geteuid().is_root() {
             return Some("needs root".into());
+        }
+        if self.cgroups && !Cgroups::may_be_made() {
+            return Some("needs cgroups that can be changed, as a container seldom has".into());
         }
         if let Some((variable, command)) = self.variable
             && std::env::var_os(variable).is_none()

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::mount::{MountFlags, mount};
+use rustix::{
+    fs::{Access, access},
+    mount::{MountFlags, mount},
+};
 
 use crate::hierarchy::{Hierarchy, TREE, mounted_hierarchies};
 
@@ -28,6 +31,12 @@ impl Cgroups {
     /// Those of this name, below the ones that this process is in. Makes none yet.
     pub fn new(name: String) -> io::Result<Self> {
         Ok(Self { name, hierarchies: mounted_hierarchies()? })
+    }
+
+    /// Whether this process could make any.
+    pub(crate) fn may_be_made() -> bool {
+        let writable = |hierarchy: &Hierarchy| access(hierarchy.place(), Access::WRITE_OK).is_ok();
+        mounted_hierarchies().is_ok_and(|all| !all.is_empty() && all.iter().all(writable))
     }
 
     fn directories(&self) -> impl Iterator<Item = (PathBuf, &Hierarchy)> {

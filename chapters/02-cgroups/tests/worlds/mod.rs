@@ -1,0 +1,25 @@
+//! Hosts as the tests want them: of the trees that there are, some.
+
+#![allow(dead_code, reason = "each target uses what it needs")]
+
+use conex_cgroups::{Limits, Tree, Version, World};
+
+/// As if the v2 tree were not there.
+pub(crate) fn v1_alone() -> World {
+    only(|tree| tree.version == Version::V1)
+}
+
+/// As if there were no v1 tree.
+pub(crate) fn v2_alone() -> World {
+    only(|tree| tree.version == Version::V2)
+}
+
+fn only(wanted: fn(&Tree) -> bool) -> World {
+    let world = World::probe().expect("a world");
+    World::of(world.trees().iter().filter(|tree| wanted(tree)).cloned().collect())
+}
+
+/// What of the limits this host can enforce; all, unless the host has no v1 at all and the test wants that alone.
+pub(crate) fn fitting(limits: Limits, world: &World) -> Limits {
+    if world.with("memory").is_some() { limits } else { Limits::default() }
+}
