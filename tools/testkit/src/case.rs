@@ -66,6 +66,11 @@ impl Case {
         Self { bounds: EXERCISE, ..Self::user(name, run) }
     }
 
+    /// A check of what a learner wrote that needs root: cgroups hold it to the same bounds.
+    pub const fn exercise_as_root(name: &'static str, run: fn(&TestHost)) -> Self {
+        Self { bounds: EXERCISE, ..Self::root(name, run).with_cgroups() }
+    }
+
     /// The same case, skipped where nobody may make cgroups.
     #[must_use]
     pub const fn with_cgroups(self) -> Self {

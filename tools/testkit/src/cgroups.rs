@@ -13,7 +13,10 @@ use rustix::{
     mount::{MountFlags, mount},
 };
 
-use crate::hierarchy::{Hierarchy, TREE, mounted_hierarchies};
+use crate::{
+    Bounds,
+    hierarchy::{Hierarchy, TREE, mounted_hierarchies},
+};
 
 /// After the last process of a cgroup has been waited for, the kernel may call the cgroup busy for a moment.
 const BUSY_MAX: Duration = Duration::from_secs(5);
@@ -50,6 +53,23 @@ impl Cgroups {
             make(&directory, hierarchy).map_err(|error| at(&directory, &error))
         });
         made.inspect_err(|_| _ = self.remove())
+    }
+
+    /// Holds whoever is in them to these bounds, root as well.
+    pub(crate) fn bound(&self, bounds: &Bounds) -> io::Result<()> {
+        let limits = [
+            ("pids.max", bounds.processes),
+            ("memory.max", bounds.memory_bytes),
+            ("memory.limit_in_bytes", bounds.memory_bytes),
+        ];
+        for (directory, _) in self.directories() {
+            for (file, limit) in limits.iter().filter_map(|(file, limit)| Some((directory.join(file), (*limit)?))) {
+                if file.exists() {
+                    fs::write(&file, limit.to_string()).map_err(|error| at(&file, &error))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Moves this process in. A cgroup namespace that is made then has them as its roots.

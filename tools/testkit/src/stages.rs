@@ -92,7 +92,8 @@ pub(crate) fn enter(stage: Stage, case: &Case, programs: &[&str]) -> ExitCode {
     done.unwrap_or_else(|error| panic!("the test host could not be made: {error}"))
 }
 
-/// Here, in the user namespace that the case runs in: the kernel counts a user's processes in each by itself.
+/// Here, in the user namespace that the case runs in: the kernel counts a user's processes in each by itself. Root it holds
+/// to neither; that is what the host's cgroups are for.
 fn bound(case: &Case) {
     let limits = [(Resource::Nproc, case.bounds.processes), (Resource::Data, case.bounds.memory_bytes)];
     for (resource, limit) in limits.into_iter().filter(|(_, limit)| limit.is_some()) {
@@ -107,7 +108,7 @@ fn unshare_all(case: &Case) -> io::Result<ExitCode> {
     if !uid.is_root() {
         flags |= CloneFlags::CLONE_NEWUSER;
     }
-    let cgroups = if uid.is_root() { own_cgroups()? } else { None };
+    let cgroups = if uid.is_root() { own_cgroups(case)? } else { None };
     unshare(flags)?;
     if !uid.is_root() {
         write_maps("/proc/self", 0, (uid.as_raw(), gid.as_raw()))?;
@@ -125,11 +126,14 @@ fn unshare_all(case: &Case) -> io::Result<ExitCode> {
 }
 
 /// Joined already. None where nobody may make any, as in a container: there the host has no limits to give.
-fn own_cgroups() -> io::Result<Option<Cgroups>> {
+fn own_cgroups(case: &Case) -> io::Result<Option<Cgroups>> {
     let runner = rustix::process::getppid().map_or(0, |pid| pid.as_raw_pid().cast_unsigned());
     let cgroups = Cgroups::new(cgroup_name(runner, std::process::id()))?;
     match cgroups.make() {
-        Ok(()) => cgroups.join().map(|()| Some(cgroups)),
+        Ok(()) => {
+            cgroups.bound(&case.bounds)?;
+            cgroups.join().map(|()| Some(cgroups))
+        }
         Err(error) if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
             Ok(None)
         }
