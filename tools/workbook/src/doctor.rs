@@ -1,6 +1,8 @@
 //! What this machine can run and what it can't: each finding names the misleading error that it prevents, and the fix.
 //! A chapter adds its own probes to the table.
 
+mod cgroups;
+
 use std::{fs, io::Read, path::Path, process::Command};
 
 use anyhow::{Result, bail};
@@ -95,6 +97,27 @@ const PROBES: &[Probe] = &[
         prevents: "EPERM from the mount of proc, in a container that hides parts of its own",
         fix: "leave the container, or start it with --security-opt systempaths=unconfined",
         look: uncovered_proc,
+    },
+    Probe {
+        chapter: "cgroups",
+        name: "controllers",
+        prevents: "ENOENT (No such file or directory) for memory.max or pids.max",
+        fix: "boot with cgroup_enable=memory, or without cgroup_disable=memory; in a container, run it with --privileged",
+        look: cgroups::controllers,
+    },
+    Probe {
+        chapter: "cgroups",
+        name: "writable cgroups",
+        prevents: "EROFS (Read-only file system) from the first mkdir, in a container",
+        fix: "leave the container, or start it with --privileged",
+        look: cgroups::writable,
+    },
+    Probe {
+        chapter: "cgroups",
+        name: "root",
+        prevents: "EACCES (Permission denied) from mkdir below /sys/fs/cgroup",
+        fix: "be root, or have sudo: only the built checks are run with it, never cargo",
+        look: cgroups::root,
     },
 ];
 
@@ -217,7 +240,8 @@ mod tests {
     #[test]
     fn a_chapter_s_probes_come_with_what_all_need() {
         let of = |chapter| examine(Path::new("/"), chapter).map(|all| all.len());
-        assert_eq!(of(Some("namespaces")).expect("known"), PROBES.len());
+        let all = of(None).expect("all");
+        assert!(["namespaces", "cgroups"].iter().all(|one| of(Some(one)).expect("known") < all));
         assert!(of(Some("all")).expect("known") < PROBES.len());
         assert!(of(Some("nothing")).is_err());
     }
