@@ -219,6 +219,7 @@ fn find(directory: &Path, name: &str) -> Vec<PathBuf> {
     below.flat_map(|path| if path.ends_with(name) { vec![path] } else { find(&path, name) }).collect()
 }
 
+// ANCHOR: part
 impl Part for Cgroup {
     fn name(&self) -> &'static str {
         NAME
@@ -251,3 +252,4 @@ impl Part for Cgroup {
         found.iter().try_for_each(|directory| group::remove(&host.kernel, directory))
     }
 }
+// ANCHOR_END: part

@@ -30,6 +30,9 @@ const TEST: Bounds = Bounds { time: Duration::from_secs(180), processes: None, m
 /// For what a learner wrote, which may hang, or fork or fill memory without end: the slowest check takes a hundredth.
 const EXERCISE: Bounds = Bounds { time: Duration::from_secs(5), processes: Some(256), memory_bytes: Some(512 << 20) };
 
+/// Why a case can't run on this host; `None` if it can.
+pub type Obstacle = fn() -> Option<String>;
+
 /// One test.
 #[derive(Clone)]
 pub struct Case {
@@ -39,8 +42,8 @@ pub struct Case {
     pub needs: Needs,
     /// Programs that it starts beyond busybox.
     pub programs: &'static [&'static str],
-    /// Whether it makes cgroups that limit.
-    pub cgroups: bool,
+    /// Why it can't run on this host, if it can't.
+    pub obstacles: [Option<Obstacle>; 2],
     /// A variable of the environment that must be set, and the command that sets it.
     pub variable: Option<(&'static str, &'static str)>,
     /// What it may use up.
@@ -52,12 +55,12 @@ pub struct Case {
 impl Case {
     /// A case that runs as root.
     pub const fn root(name: &'static str, run: fn(&TestHost)) -> Self {
-        Self { name, needs: Needs::Root, programs: &[], cgroups: false, variable: None, bounds: TEST, run }
+        Self { name, needs: Needs::Root, programs: &[], obstacles: [None; 2], variable: None, bounds: TEST, run }
     }
 
     /// A case that runs as an ordinary user.
     pub const fn user(name: &'static str, run: fn(&TestHost)) -> Self {
-        Self { name, needs: Needs::User, programs: &[], cgroups: false, variable: None, bounds: TEST, run }
+        Self { name, needs: Needs::User, programs: &[], obstacles: [None; 2], variable: None, bounds: TEST, run }
     }
 
     /// A check of what a learner wrote, as an ordinary user; it is ended if it hangs, and can't fork or fill
@@ -74,7 +77,13 @@ impl Case {
     /// The same case, skipped where nobody may make cgroups.
     #[must_use]
     pub const fn with_cgroups(self) -> Self {
-        Self { cgroups: true, ..self }
+        Self { obstacles: [Some(no_cgroups), self.obstacles[1]], ..self }
+    }
+
+    /// The same case, skipped where this gives a reason.
+    #[must_use]
+    pub const fn unless(self, reason: Obstacle) -> Self {
+        Self { obstacles: [self.obstacles[0], Some(reason)], ..self }
     }
 
     /// The same case, skipped where one of these programs is missing.
@@ -94,8 +103,8 @@ impl Case {
         if self.needs == Needs::Root && !rustix::process::geteuid().is_root() {
             return Some("needs root".into());
         }
-        if self.cgroups && !Cgroups::may_be_made() {
-            return Some("needs cgroups that can be changed, as a container seldom has".into());
+        if let Some(reason) = self.obstacles.iter().flatten().find_map(|obstacle| obstacle()) {
+            return Some(reason);
         }
         if let Some((variable, command)) = self.variable
             && std::env::var_os(variable).is_none()
@@ -105,6 +114,11 @@ impl Case {
         let missing = ["busybox"].iter().chain(self.programs).find(|program| find(program).is_none());
         missing.map(|program| format!("needs the program {program}"))
     }
+}
+
+fn no_cgroups() -> Option<String> {
+    let reason = "needs cgroups that can be changed, as a container seldom has";
+    (!Cgroups::may_be_made()).then(|| reason.to_owned())
 }
 
 /// Where a program lies along PATH and the system directories.

@@ -19,7 +19,7 @@ mod runner;
 mod stages;
 mod wait;
 
-pub use case::{Bounds, Case, Needs};
+pub use case::{Bounds, Case, Needs, Obstacle};
 pub use cgroups::Cgroups;
 pub use describe::{DESCRIBE, facts};
 pub use fingerprint::Fingerprint;

@@ -17,8 +17,10 @@ fn check_page(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
     let lines: Vec<&str> = text.lines().collect();
     for (index, line) in lines.iter().enumerate() {
         let fault = match line.trim().strip_prefix("```") {
-            Some("console") if !is_run(tree, path) => Some("no test runs this page's console blocks".to_owned()),
-            Some("console" | "console,workbook") => None,
+            Some("console" | "console,v1" | "console,v2") if !is_run(tree, path) => {
+                Some("no test runs this page's console blocks".to_owned())
+            }
+            Some("console" | "console,v1" | "console,v2" | "console,workbook") => None,
             Some(fence) if fence.starts_with("console") => Some(format!("no test runs blocks of the kind {fence}")),
             Some("mermaid") if !told_in_words(&lines[index + 1..]) => {
                 Some("a drawing is followed by a paragraph that begins with: In words:".to_owned())
