@@ -54,5 +54,12 @@ pub(crate) fn entries(directory: &Path) -> Vec<PathBuf> {
 pub(crate) fn is_clean(test: &TestHost) -> bool {
     let (root, run_root) = roots(test);
     let places = [root.join("containers"), root.join("names"), run_root];
-    places.iter().all(|place| entries(place).is_empty())
+    places.iter().all(|place| entries(place).is_empty()) && cgroups(Path::new("/sys/fs/cgroup")).is_empty()
+}
+
+/// The cgroups of containers: those that bear an id.
+pub(crate) fn cgroups(directory: &Path) -> Vec<PathBuf> {
+    let is_id = |path: &Path| path.file_name().is_some_and(|name| name.len() == 64);
+    let below = entries(directory).into_iter().filter(|path| path.is_dir());
+    below.flat_map(|path| if is_id(&path) { vec![path] } else { cgroups(&path) }).collect()
 }
