@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     testkit::run(
         &[
             Case::root("every_block_of_the_tour_does_what_it_shows_as_root", tour),
+            Case::root("the_blocks_that_need_root_do_what_they_show", limits).with_cgroups(),
             Case::user("every_block_of_the_tour_does_what_it_shows_as_a_user", tour),
         ],
         rig::PROGRAMS,
@@ -20,8 +21,16 @@ fn main() -> ExitCode {
 }
 
 fn tour(test: &TestHost) {
-    let steps = console::steps(include_str!("../README.md"), "console");
-    assert!(steps.len() >= 9, "the tour has {} steps", steps.len());
+    follow(test, "console", 9);
+}
+
+fn limits(test: &TestHost) {
+    follow(test, "console,root", 2);
+}
+
+fn follow(test: &TestHost, fence: &str, at_least: usize) {
+    let steps = console::steps(include_str!("../README.md"), fence);
+    assert!(steps.len() >= at_least, "the tour has {} steps", steps.len());
     let (root, run_root) = roots(test);
     let program = test.program("conex");
     let path =
