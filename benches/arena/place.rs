@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::{self, Command, ExitCode, ExitStatus},
 };
 
 use nix::sched::{CloneFlags, unshare};
@@ -14,12 +14,15 @@ use rustix::{
     mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount},
     process::{Signal, set_parent_process_death_signal},
 };
+use testkit::Cgroups;
 
 /// Everything below this directory is ours: a fresh tmpfs.
 pub(crate) const PLACE: &str = "/mnt";
 
 /// Tells the program that it was started by itself; its value is the program under test.
 const INSIDE: &str = "CONEX_BENCH_PROGRAM";
+/// The process outside, after which the host's cgroups are named.
+const MAKER: &str = "CONEX_BENCH_MAKER";
 
 const DIRECTORIES: [&str; 7] = ["bin", "dev", "etc", "proc", "root", "sys", "tmp"];
 const APPLETS: [&str; 10] = ["cat", "echo", "env", "grep", "pwd", "readlink", "sh", "sort", "stat", "true"];
@@ -36,21 +39,41 @@ pub(crate) fn program() -> PathBuf {
 
 /// Starts this program again, as pid 1 of a host of its own, to measure `program`.
 pub(crate) fn enter(arguments: &[String], program: &Path) -> io::Result<ExitCode> {
-    let mut flags = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET;
-    flags |= CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWCGROUP;
-    unshare(flags)?;
-    let status = Command::new(env::current_exe()?).args(arguments).env(INSIDE, program).status()?;
+    let cgroups = cgroups(process::id())?;
+    cgroups.make()?;
+    let status = start(arguments, program);
+    cgroups.remove()?;
+    let status = status?;
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(255)))
 }
 
-/// Mounts what the host needs.
+/// The cgroups of the host that this process makes: in there they are the roots.
+fn cgroups(maker: u32) -> io::Result<Cgroups> {
+    Cgroups::new(format!("conex-bench-{maker}"))
+}
+
+fn start(arguments: &[String], program: &Path) -> io::Result<ExitStatus> {
+    let flags =
+        CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
+    unshare(flags)?;
+    let mut inside = Command::new(env::current_exe()?);
+    inside.args(arguments).env(INSIDE, program).env(MAKER, process::id().to_string()).status()
+}
+
+/// Moves into the host's cgroups and mounts what it needs.
 pub(crate) fn furnish() -> io::Result<()> {
     // If the process outside is interrupted, so is this one, and with it the whole host.
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    let maker = env::var(MAKER).ok().and_then(|maker| maker.parse().ok()).unwrap_or_default();
+    let cgroups = cgroups(maker)?;
+    cgroups.join()?;
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWCGROUP)?;
+    cgroups.step_down()?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     let plain = MountFlags::NOSUID | MountFlags::NODEV;
     mount("proc", "/proc", "proc", plain | MountFlags::NOEXEC, None)?;
     mount("tmpfs", PLACE, "tmpfs", MountFlags::empty(), Some(c"mode=755"))?;
+    cgroups.mount()?;
     // crun refuses hybrid hosts whose v2 tree has a controller, in use or not; where there is no such tree, no matter.
     let _ = unmount("/sys/fs/cgroup/unified", UnmountFlags::DETACH);
     Ok(())

@@ -10,6 +10,7 @@ use std::{
 };
 
 use conex::{
+    cgroups::{Cgroup, Limits, World},
     kernel::{Error, Kernel},
     namespaces::{ContainerId, Directory, Exit, Facts, Host, Part, Plan, Process, spawn},
 };
@@ -19,7 +20,7 @@ use crate::{arena::Contender, raw::Raw};
 /// What a container has in its environment beyond HOME.
 pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Followed by `spine` or `raw`, the root file system, and the command.
+/// Followed by a kind, such as `spine` or `raw`, the root file system, and the command.
 pub(crate) const ARGUMENT: &str = "--cloner";
 
 /// A contender that asks a cloner of this kind.
@@ -61,7 +62,13 @@ pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
             let host = Host { root: "/mnt/root".into(), run_root: "/mnt/run".into(), facts, kernel: Kernel::quiet() };
             let (rootfs, command) = (rootfs.into(), command.clone());
             let root = Directory { path: rootfs, read_only: false };
-            Box::new(move || run(&host, &root, &command).map_err(io::Error::other))
+            let limits = Limits { memory_bytes: Some(64 << 20), pids: Some(100), ..Limits::default() };
+            let cgroup = Cgroup::new(World::probe().map_err(io::Error::other)?, limits);
+            let limited = kind == "spine, limits";
+            Box::new(move || {
+                let all: [&dyn Part; 2] = [&root, &cgroup];
+                run(&host, if limited { &all } else { &all[..1] }, &command).map_err(io::Error::other)
+            })
         }
     };
     if command != [c"true".to_owned()] {
@@ -83,7 +90,7 @@ fn as_on_v2(facts: &mut Facts) {
 }
 
 /// All that a program does for one container once it knows its host.
-fn run(host: &Host, root: &dyn Part, command: &[CString]) -> Result<(), Error> {
+fn run(host: &Host, parts: &[&dyn Part], command: &[CString]) -> Result<(), Error> {
     let id = ContainerId::random()?;
     let process = Process {
         arguments: command.to_vec(),
@@ -95,7 +102,7 @@ fn run(host: &Host, root: &dyn Part, command: &[CString]) -> Result<(), Error> {
         dies_with_parent: true,
     };
     let plan = Plan::isolated(&host.facts, &id, process);
-    let finished = spawn(host, &id, &[root], plan)?.start()?.wait()?;
+    let finished = spawn(host, &id, parts, plan)?.start()?.wait()?;
     match (finished.exit, finished.leftovers.as_slice()) {
         (Exit::Code(0), []) => Ok(()),
         other => Err(Error::refused("bench", "run the container", format!("it ended with {other:?}"))),

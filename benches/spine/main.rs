@@ -54,7 +54,7 @@ fn build_ch01() -> io::Result<PathBuf> {
 
 fn measure(rootfs: &Path, is_bench: bool) -> io::Result<()> {
     same::expect(rootfs)?;
-    let kinds = ["spine", "spine, v2", "raw"];
+    let kinds = ["spine", "spine, limits", "spine, v2", "raw"];
     let mut contenders =
         kinds.map(|kind| cloner::contender(kind, rootfs)).into_iter().collect::<io::Result<Vec<_>>>()?;
     contenders.extend(peers::contenders(rootfs)?);
