@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod worlds;
+
 use std::process::ExitCode;
 
-use conex_cgroups::{Version, World};
+use conex_cgroups::Version;
 use testkit::{Case, TestHost, console};
 
 const CHAPTER: &str = include_str!("../../../book/src/chapter-2.md");
@@ -15,20 +17,13 @@ fn main() -> ExitCode {
             Case::root("chapter_2_s_page_does_what_it_shows", |test| follow(test, "console")).with_cgroups(),
             Case::root("chapter_2_s_page_does_what_it_shows_on_v1", |test| follow(test, "console,v1"))
                 .with_cgroups()
-                .unless(|| not_of(Version::V1)),
+                .unless(|| worlds::not_of(Version::V1)),
             Case::root("chapter_2_s_page_does_what_it_shows_on_v2", |test| follow(test, "console,v2"))
                 .with_cgroups()
-                .unless(|| not_of(Version::V2)),
+                .unless(|| worlds::not_of(Version::V2)),
         ],
         &[env!("CARGO_BIN_EXE_ch02")],
     )
-}
-
-/// Why a page's blocks for one kind of host can't be run on this one.
-fn not_of(version: Version) -> Option<String> {
-    let memory = World::probe().ok()?.with("memory")?.version;
-    (memory != version)
-        .then(|| format!("needs a host whose memory controller is {version:?}'s; cargo xtask vm is one of v2"))
 }
 
 /// Runs the page's blocks in one directory, with the chapter's program on the PATH.

@@ -19,6 +19,13 @@ fn only(wanted: fn(&Tree) -> bool) -> World {
     World::of(world.trees().iter().filter(|tree| wanted(tree)).cloned().collect())
 }
 
+/// Why what needs a memory controller of this version can't be tried here.
+pub(crate) fn not_of(version: Version) -> Option<String> {
+    let memory = World::probe().ok()?.with("memory")?.version;
+    let reason = || format!("needs a host whose memory controller is {version:?}'s; cargo xtask vm is one of v2");
+    (memory != version).then(reason)
+}
+
 /// What of the limits this host can enforce; all, unless the host has no v1 at all and the test wants that alone.
 pub(crate) fn fitting(limits: Limits, world: &World) -> Limits {
     if world.with("memory").is_some() { limits } else { Limits::default() }
