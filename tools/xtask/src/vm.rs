@@ -38,8 +38,9 @@ pub(crate) const NO_MACHINE: &str = "no virtual machine";
 /// Some ten times what the tests take.
 const STEP_MAX: Duration = Duration::from_secs(1800);
 
-/// Kernel tests that ask nothing of a kernel, or what the VM does not have.
-const ELSEWHERE: &[&str] = &["conex-docker"];
+/// The engine's package, and its tests that go along with those of all chapters. Its others take many minutes in an
+/// emulated machine; they can be named as a command.
+const ENGINE: (&str, &[&str]) = ("conex", &["conex-run"]);
 
 /// Run a command in a virtual machine, as root, with a Debian kernel and pure cgroup v2.
 ///
@@ -54,7 +55,7 @@ pub(crate) struct Arguments {
     /// The kernel's Debian package, and the suite that has it; bookworm if none is given
     #[arg(long, value_name = "PACKAGE[/SUITE]")]
     kernel: Option<Source>,
-    /// Run the kernel tests instead of a command, in the kernel given or in Debian 12's and its backports' newest
+    /// Run the chapters' kernel tests and the engine's `run`, in the kernel given or in Debian 12's and its backports' newest
     #[arg(long, conflicts_with = "command")]
     tests: bool,
     /// End the machine after so many seconds
@@ -129,13 +130,18 @@ pub(crate) fn step() -> Result<Vec<Skip>> {
 fn test_in(kernel: &Kernel, size: Size, variables: &[(String, String)]) -> Result<(Vec<Skip>, u8)> {
     let start = Instant::now();
     let binaries = binaries::build()?;
-    let tests = binaries.iter().filter(|binary| binary.is_kernel_test).map(|binary| binary.name.as_str());
-    let tests: Vec<&str> = tests.filter(|name| !ELSEWHERE.contains(name)).collect();
+    let tests = binaries.iter().filter(|binary| is_wanted(binary)).map(|binary| binary.name.as_str());
+    let tests: Vec<&str> = tests.collect();
     say(&format!("== vm: {} kernel tests in {}", tests.len(), kernel.release));
     let script = script(variables, &all_of(&tests));
     let done = run(kernel, &binaries, size, &script, |output| test::pass_through(output, io::stdout()))?;
     say(&format!("vm: {} took {:.1} s", kernel.release, start.elapsed().as_secs_f64()));
     Ok(done)
+}
+
+fn is_wanted(binary: &Binary) -> bool {
+    let (engine, tests) = ENGINE;
+    binary.is_kernel_test && (binary.package != engine || tests.contains(&binary.name.as_str()))
 }
 
 /// Runs a machine with the command; what `listen` made of its output, and the command's status.

@@ -17,6 +17,7 @@ use crate::run;
 pub(crate) struct Binary {
     /// A program's own, or PACKAGE-TARGET for a test.
     pub(crate) name: String,
+    pub(crate) package: String,
     /// Whether it is a test with a `main` of its own, hence of testkit's.
     pub(crate) is_kernel_test: bool,
     pub(crate) path: PathBuf,
@@ -51,6 +52,7 @@ fn binary(message: &Value, read: impl Fn(&str) -> Result<String>) -> Result<Opti
     }
     let is_test = kind == "test";
     Ok(Some(Binary {
+        package: package.to_owned(),
         name: if is_test { format!("{package}-{target}") } else { target.to_owned() },
         is_kernel_test: is_test && has_own_main(&manifest, target),
         path: path.into(),
@@ -116,7 +118,7 @@ mod tests {
     }
 
     fn expected(name: &str, is_kernel_test: bool) -> Option<Binary> {
-        Some(Binary { name: name.into(), is_kernel_test, path: "/t/x".into() })
+        Some(Binary { name: name.into(), package: "conex-x".into(), is_kernel_test, path: "/t/x".into() })
     }
 
     #[test]

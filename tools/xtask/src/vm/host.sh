@@ -3,7 +3,7 @@
 # Its own streams are the console, with the kernel's messages. The command's output goes to the second serial line, and to
 # the third what the tool outside has to know.
 
-export PATH=/usr/local/bin:/usr/sbin:/usr/bin HOME=/root USER=root LOGNAME=root SHELL=/bin/sh
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LOGNAME=root SHELL=/bin/sh
 output=/dev/ttyS1
 report=/dev/ttyS2
 
@@ -16,6 +16,11 @@ mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs /dev/shm
 mount -t mqueue -o nosuid,nodev,noexec mqueue /dev/mqueue
 mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
 mount -t cgroup2 -o nosuid,nodev,noexec,nsdelegate cgroup2 /sys/fs/cgroup
+# What a host keeps is on a disk. This one has no journal; otherwise it is an ext4, with all that tmpfs lacks.
+mke2fs /dev/vda > /dev/null
+mount -t ext4 /dev/vda /var
+mkdir -p /var/lib
+mkdir -m 1777 /var/tmp
 # A host's mounts are shared, because systemd makes them so.
 mount --make-rshared /
 

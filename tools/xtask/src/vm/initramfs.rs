@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context, Result, bail};
@@ -30,8 +31,7 @@ const DIRECTORIES: &[(&str, u32)] = &[
     ("home/learner", 0o700),
     ("usr/lib64", 0o755),
     ("usr/sbin", 0o755),
-    ("var/lib", 0o755),
-    ("var/tmp", 0o1777),
+    ("var", 0o755),
 ];
 
 const FILES: &[(&str, &str)] = &[
@@ -44,6 +44,10 @@ const FILES: &[(&str, &str)] = &[
     // An address that nobody has: the VM is in no network.
     ("etc/resolv.conf", "nameserver 192.0.2.53\n"),
 ];
+
+/// What scripts use with options that busybox's programs of the same name lack; and busybox's shell takes its own programs
+/// before any on the PATH. A Debian has them all.
+const REAL: &[&str] = &["sh", "chroot", "mount", "nsenter", "setpriv", "setsid", "umount"];
 
 /// What the VM's shell does, see `host.sh`.
 const COMMAND: &str = "command";
@@ -98,17 +102,15 @@ impl<W: Write> World<'_, W> {
             bail!("{} needs libraries; the VM needs busybox-static", busybox.display());
         }
         self.archive.file(&place("usr/bin/busybox"), 0o755, &read(&busybox)?)?;
-        let mut brought = Vec::new();
-        for program in packages::FOR_TESTS.iter().map(packages::Package::program).filter(|name| *name != "busybox") {
-            if let Some(path) = packages::find(program) {
+        let mut brought = vec!["busybox", "init"];
+        for program in packages::FOR_TESTS.iter().map(packages::Package::program).chain(REAL.iter().copied()) {
+            if let Some(path) = packages::find(program).filter(|_| !brought.contains(&program)) {
                 self.program(&path, &path)?;
                 brought.push(program);
             }
         }
-        let applets = run::output(std::process::Command::new(busybox).arg("--list"))?;
-        for applet in
-            applets.lines().filter(|applet| *applet != "busybox" && *applet != "init" && !brought.contains(applet))
-        {
+        let applets = run::output(Command::new(busybox).arg("--list"))?;
+        for applet in applets.lines().filter(|applet| !brought.contains(applet)) {
             self.archive.link(&place("usr/bin").join(applet), "busybox")?;
         }
         Ok(())

@@ -24,6 +24,9 @@ const PROGRAM: &str = "qemu-system-x86_64";
 /// Nothing but the console is said, errors only, and a panic or an oops ends the machine.
 const KERNEL_COMMAND_LINE: &str = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off";
 
+/// As much as a file that is not written to takes none of.
+const DISK_BYTES: u64 = 1 << 30;
+
 /// What the machine is made of.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
@@ -92,6 +95,9 @@ impl Desk {
         command.args(["-serial", &file("console"), "-serial", "stdio", "-serial", &file("report")]);
         command.arg("-kernel").arg(kernel).arg("-initrd").arg(self.initramfs());
         command.args(["-append", KERNEL_COMMAND_LINE]);
+        let disk = self.0.join("disk");
+        fs::File::create(&disk)?.set_len(DISK_BYTES)?;
+        command.args(["-drive", &format!("file={},format=raw,if=virtio,cache=unsafe", disk.display())]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(fs::File::create(self.0.join("log"))?);
         Ok(command)
     }
