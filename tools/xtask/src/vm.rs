@@ -35,8 +35,10 @@ const FAILED: u8 = 2;
 /// What a skip of the whole step begins with; in CI it is a failure.
 pub(crate) const NO_MACHINE: &str = "no virtual machine";
 
-/// Some ten times what the tests take.
-const STEP_MAX: Duration = Duration::from_secs(1800);
+const COMMAND_MAX: Duration = Duration::from_secs(600);
+
+/// Some five times what they take.
+const TESTS_MAX: Duration = Duration::from_secs(1800);
 
 /// The engine's package, and its tests that go along with those of all chapters. Its others take many minutes in an
 /// emulated machine; they can be named as a command.
@@ -58,9 +60,9 @@ pub(crate) struct Arguments {
     /// Run the chapters' kernel tests and the engine's `run`, in the kernel given or in Debian 12's and its backports' newest
     #[arg(long, conflicts_with = "command")]
     tests: bool,
-    /// End the machine after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    timeout: u64,
+    /// End the machine after so many seconds; 600 if none are given, or 1800 for the tests
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
     /// The machine's memory in MiB
     #[arg(long, value_name = "MIB", default_value_t = 2048)]
     memory: u32,
@@ -77,7 +79,8 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn size(&self) -> Size {
-        Size { memory_mib: self.memory, cpus: self.cpus, time_max: Duration::from_secs(self.timeout) }
+        let time_max = self.timeout.map_or(if self.tests { TESTS_MAX } else { COMMAND_MAX }, Duration::from_secs);
+        Size { memory_mib: self.memory, cpus: self.cpus, time_max }
     }
 }
 
@@ -120,7 +123,7 @@ pub(crate) fn step() -> Result<Vec<Skip>> {
         Ok(kernel) => kernel,
         Err(obstacle) => return Ok(vec![Skip { name: "vm".into(), reason: format!("{NO_MACHINE}: {obstacle:#}") }]),
     };
-    match test_in(&kernel, Size { memory_mib: 2048, cpus: 2, time_max: STEP_MAX }, &[])? {
+    match test_in(&kernel, Size { memory_mib: 2048, cpus: 2, time_max: TESTS_MAX }, &[])? {
         (skips, 0) => Ok(skips),
         _ => bail!("kernel tests fail in {}", kernel.release),
     }
@@ -132,7 +135,7 @@ fn test_in(kernel: &Kernel, size: Size, variables: &[(String, String)]) -> Resul
     let binaries = binaries::build()?;
     let tests = binaries.iter().filter(|binary| is_wanted(binary)).map(|binary| binary.name.as_str());
     let tests: Vec<&str> = tests.collect();
-    say(&format!("== vm: {} kernel tests in {}", tests.len(), kernel.release));
+    say(&format!("== vm: {} targets in {}", tests.len(), kernel.release));
     let script = script(variables, &all_of(&tests));
     let done = run(kernel, &binaries, size, &script, |output| test::pass_through(output, io::stdout()))?;
     say(&format!("vm: {} took {:.1} s", kernel.release, start.elapsed().as_secs_f64()));
@@ -157,15 +160,16 @@ fn run<T>(
     desk.run(&kernel.image(), size, listen)
 }
 
-/// Copies the output as it comes. Bytes, because a command may print anything.
+/// Copies the output as it comes. Bytes, because a command may print anything; whether anybody reads them is none of the
+/// command's business.
 fn pass_on(mut output: ChildStdout) -> Result<()> {
     let mut bytes = [0; 4096];
     loop {
-        match output.read(&mut bytes)? {
-            0 => return Ok(()),
-            length => io::stdout().write_all(&bytes[..length])?,
+        let length = output.read(&mut bytes)?;
+        if length == 0 {
+            return Ok(());
         }
-        io::stdout().flush()?;
+        let _ = io::stdout().write_all(&bytes[..length]).and_then(|()| io::stdout().flush());
     }
 }
 

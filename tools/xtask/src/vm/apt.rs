@@ -28,6 +28,7 @@ impl Apt {
             fs::create_dir_all(home.join(directory))?;
         }
         fs::write(home.join("sources.list"), format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))?;
+        fs::write(home.join("options"), options(home))?;
         let apt = Self { home: home.to_owned() };
         run::output(apt.command("apt-get").arg("update")).with_context(|| format!("list the packages of {suite}"))?;
         Ok(apt)
@@ -46,26 +47,32 @@ impl Apt {
         file.with_context(|| format!("apt-get download {package} left no file"))
     }
 
+    /// With options that are read after the machine's own.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.arg("-qq").current_dir(&self.home);
-        for (option, path) in [
-            ("Dir::Etc::sourcelist", "sources.list"),
-            ("Dir::State::lists", "lists"),
-            ("Dir::Cache::archives", "archives"),
-            ("Dir::Cache::pkgcache", "pkgcache.bin"),
-            ("Dir::Cache::srcpkgcache", "srcpkgcache.bin"),
-        ] {
-            command.arg(format!("-o{option}={}", self.home.join(path).display()));
-        }
-        // Whatever else is installed or wished for on this machine is no business of this suite's.
-        let others =
-            ["Dir::Etc::sourceparts", "Dir::Etc::preferences", "Dir::Etc::preferencesparts", "Dir::State::status"];
-        command.args(others.map(|option| format!("-o{option}=/dev/null")));
-        // The user whom root's apt fetches as may have no way into our directory.
-        command.args(["-oAPT::Sandbox::User=root", "-oAcquire::Languages=none"]);
+        command.args(["-qq", "--config-file=options"]).current_dir(&self.home);
         command
     }
+}
+
+/// Where apt looks and writes. Whatever else is installed or wished for on this machine is no business of the suite's; and
+/// the user whom root's apt fetches as may have no way into our directory.
+fn options(home: &Path) -> String {
+    let home = home.display();
+    format!(
+        r#"Dir::Etc::sourcelist "{home}/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State::status "/dev/null";
+Dir::State::lists "{home}/lists";
+Dir::Cache::archives "{home}/archives";
+Dir::Cache::pkgcache "{home}/pkgcache.bin";
+Dir::Cache::srcpkgcache "{home}/srcpkgcache.bin";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+"#
+    )
 }
 
 /// Of lines `LABEL URI`, in a machine's order, the archive itself: security has another label. Before the machine's first

@@ -35,6 +35,8 @@ pub(crate) fn build() -> Result<Vec<Binary>> {
     for line in text.lines() {
         binaries.extend(binary(&serde_json::from_str(line)?, |path| Ok(fs::read_to_string(path)?))?);
     }
+    // Cargo tells of them as they are done.
+    binaries.sort_by(|one: &Binary, other| one.name.cmp(&other.name));
     Ok(binaries)
 }
 

@@ -21,6 +21,9 @@ use crate::{packages, run};
 
 const PROGRAM: &str = "qemu-system-x86_64";
 
+/// Begins the name of a machine's directory, before the pid of who runs it.
+const DESK: &str = "machine-";
+
 /// Nothing but the console is said, errors only, and a panic or an oops ends the machine.
 const KERNEL_COMMAND_LINE: &str = "console=ttyS0 quiet panic=-1 oops=panic mitigations=off";
 
@@ -53,7 +56,9 @@ pub(crate) struct Desk(PathBuf);
 
 impl Desk {
     pub(crate) fn new() -> Result<Self> {
-        let path = run::target().join("vm").join(format!("machine-{}", process::id()));
+        let place = run::target().join("vm");
+        remove_abandoned(&place);
+        let path = place.join(format!("{DESK}{}", process::id()));
         fs::create_dir_all(&path).with_context(|| format!("make {}", path.display()))?;
         Ok(Self(path))
     }
@@ -114,6 +119,16 @@ impl Drop for Desk {
     }
 }
 
+/// Removes what a killed run left, by the pid in its name. It only takes up room, so failing is no error.
+fn remove_abandoned(place: &Path) {
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.strip_prefix(DESK).is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// Kills the process once its time is over; the thread ends with the process, and says whether it had to.
 fn end_after(process: &Child, time: Duration) -> Result<thread::JoinHandle<bool>> {
     let process = pidfd_open(Pid::from_child(process), PidfdFlags::empty())?;
@@ -134,8 +149,14 @@ fn verdict(report: &str, late: Option<Duration>, qemu: ExitStatus, console: &str
     match late {
         Some(time) => bail!("{what} did not end within {} s{}", time.as_secs(), told("the console", console)),
         None if !qemu.success() => bail!("{PROGRAM}: {qemu}{}", told("it", log)),
-        None => bail!("the machine stopped before {what} had ended{}", told("the console", console)),
+        None => bail!("the machine stopped before {what} had ended{}{}", panic(console), told("the console", console)),
     }
+}
+
+/// Why the kernel panicked, if it did: what it says about that ends with numbers.
+fn panic(console: &str) -> String {
+    let reason = console.lines().find_map(|line| Some(line.split_once("Kernel panic - not syncing: ")?.1));
+    reason.map_or(String::new(), |reason| format!("; the kernel panicked: {}", reason.trim_end()))
 }
 
 fn told(who: &str, text: &str) -> String {
@@ -166,9 +187,10 @@ mod tests {
     #[test]
     fn a_machine_that_stops_or_hangs_is_told_with_the_end_of_its_console() {
         let error = |report, late, console| say(report, late, 0, console).expect_err("no status");
-        let console = "1\r\n2\r\n3\r\n4\r\n5\r\nKernel panic\r\n";
-        let expected = "the machine stopped before the kernel's start had ended; the console ended with:\n";
-        assert_eq!(error("", None, console), format!("{expected}2\n3\n4\n5\nKernel panic"));
+        let console = "[1] Kernel panic - not syncing: a BUG\r\n2\r\n3\r\n4\r\n5\r\n6\r\n";
+        let expected = "the machine stopped before the kernel's start had ended; the kernel panicked: a BUG; \
+            the console ended with:\n2\n3\n4\n5\n6";
+        assert_eq!(error("", None, console), expected);
         assert_eq!(error("up\n", Some(9), ""), "the command did not end within 9 s; the console said nothing");
         assert_eq!(
             error("exit x\n", Some(9), "a"),
