@@ -57,7 +57,8 @@ pub(crate) struct Arguments {
     /// The kernel's Debian package, and the suite that has it; bookworm if none is given
     #[arg(long, value_name = "PACKAGE[/SUITE]")]
     kernel: Option<Source>,
-    /// Run the chapters' kernel tests and the engine's `run`, in the kernel given or in Debian 12's and its backports' newest
+    /// Run the chapters' kernel tests and the engine's `run`, in the kernel given or in both that are ours: Debian 12's and
+    /// its backports' newest
     #[arg(long, conflicts_with = "command")]
     tests: bool,
     /// End the machine after so many seconds; 600 if none are given, or 1800 for the tests
