@@ -18,6 +18,10 @@ impl Forwarded {
         self.cargo.iter().any(|word| word.starts_with(option))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cargo.is_empty() && self.programs.is_empty()
+    }
+
     /// Adds everything to a command that has its own arguments already.
     pub(crate) fn add_to(&self, command: &mut Command) {
         command.args(&self.cargo);

@@ -1,4 +1,4 @@
-//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `book`, `bench` and `peers`.
+//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `book`, `bench`, `peers` and `vm`.
 //! It is not part of the engine and no learner needs it. One file per command; `tidy` holds the project's own checks.
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod say;
 mod test;
 mod tidy;
 mod tools;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ enum Command {
     Bench(bench::Arguments),
     Book(book::Arguments),
     Peers(peers::Arguments),
+    Vm(vm::Arguments),
     #[command(hide = true)]
     BookPreprocessor(book::PreprocessorArguments),
     #[command(hide = true)]
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Book(arguments) => book::main(&arguments).map(success),
         Command::BookPreprocessor(arguments) => book::preprocess(&arguments).map(success),
         Command::Peers(arguments) => peers::main(&arguments),
+        Command::Vm(arguments) => Ok(vm::main(&arguments)),
         Command::PeersInit(arguments) => peers::init::main(&arguments),
     };
     done.unwrap_or_else(|error| {

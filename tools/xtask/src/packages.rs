@@ -34,6 +34,18 @@ pub(crate) const FOR_PAGES: &[Package] = &[
     Package { name: "npm", program: "npm", needed_by: "installing the browser's driver" },
 ];
 
+/// What `cargo xtask vm` installs, and the kernel tests in a virtual machine.
+pub(crate) const FOR_VM: &[Package] = &[
+    Package {
+        name: "qemu-system-x86",
+        program: "qemu-system-x86_64",
+        needed_by: "tests in another kernel, on cgroup v2",
+    },
+    Package { name: "busybox-static", program: "busybox", needed_by: "everything in a virtual machine" },
+    Package { name: "binutils", program: "strip", needed_by: "tests that fit into a virtual machine" },
+    Package { name: "xz-utils", program: "xz", needed_by: "the modules of newer kernels" },
+];
+
 /// What `cargo xtask peers` installs.
 pub(crate) const FOR_PEERS: &[Package] = &[
     Package { name: "docker.io", program: "dockerd", needed_by: "the peer docker" },
@@ -45,6 +57,12 @@ pub(crate) const FOR_PEERS: &[Package] = &[
     Package { name: "busybox-static", program: "busybox", needed_by: "the image of all peers" },
     Package { name: "iproute2", program: "ip", needed_by: "the loopback link of the peers' host" },
 ];
+
+impl Package {
+    pub(crate) fn program(&self) -> &'static str {
+        self.program
+    }
+}
 
 /// Installs what is missing, or says why it cannot and what will be skipped for it.
 pub(crate) fn ensure(packages: &[Package]) -> Result<()> {

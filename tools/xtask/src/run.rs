@@ -35,11 +35,16 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a command in silence; what it wrote to its output, or an error that ends with its last complaints.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
+    Ok(String::from_utf8_lossy(&bytes(command)?).into_owned())
+}
+
+/// The same for output that is no text.
+pub(crate) fn bytes(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("start {}", words(command)))?;
     if !output.status.success() {
         bail!("{}: {}: {}", words(command), output.status, end(&String::from_utf8_lossy(&output.stderr)));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output.stdout)
 }
 
 /// The last lines of a log, where the reason of a failure is.

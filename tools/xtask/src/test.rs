@@ -1,4 +1,5 @@
-//! `cargo xtask test`: installs the packages that the tests need, runs every test, and sums up what was skipped.
+//! `cargo xtask test`: installs the packages that the tests need, runs every test, kernel tests once more in a virtual
+//! machine, and sums up what was skipped.
 //! Kernel tests (targets of `testkit`) print `skipped: NAME: REASON`; those lines are collected from the live output.
 
 use std::env;
@@ -7,7 +8,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{forwarded::Forwarded, packages, run, say::say};
+use crate::{forwarded::Forwarded, packages, run, say::say, vm};
 
 const SKIPPED: &str = "skipped: ";
 /// How testkit begins a reason that means: not enough privilege.
@@ -16,7 +17,8 @@ const NEEDS_ROOT: &str = "needs root";
 /// Run all tests.
 ///
 /// Missing Debian packages are installed first when this runs as root; otherwise the tests that need them are skipped,
-/// and the summary says which and why. With CI=true a test skipped for want of root is a failure.
+/// and the summary says which and why. With CI=true a test skipped for want of root is a failure. Without arguments for
+/// cargo, kernel tests are then run once more in Debian 12's kernel with pure cgroup v2, see `cargo xtask vm --help`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -24,14 +26,26 @@ pub(crate) struct Arguments {
 }
 
 /// A test that did not run, and why.
-#[derive(Debug, PartialEq)]
-struct Skip {
-    name: String,
-    reason: String,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Skip {
+    pub(crate) name: String,
+    pub(crate) reason: String,
 }
 
-/// Runs the tests of the workspace; an error if any failed, or was skipped where that is not allowed.
+/// Runs the tests of the workspace, here and in a virtual machine; an error if any failed, or was skipped where that is
+/// not allowed.
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
+    let here = on_this_machine(arguments);
+    if let Err(error) = &here {
+        say(&format!("error: {error:#}"));
+    }
+    // Who asks for some of the tests wants no others.
+    let skips = if arguments.forwarded.is_empty() { vm::step()? } else { Vec::new() };
+    report(&skips);
+    refuse(&[here?, skips].concat(), env::var("CI").is_ok_and(|value| value == "true"))
+}
+
+fn on_this_machine(arguments: &Arguments) -> Result<Vec<Skip>> {
     packages::ensure(packages::FOR_TESTS)?;
     let mut command = run::cargo(&["test", "--workspace", "--no-fail-fast"]);
     arguments.forwarded.add_to(&mut command);
@@ -45,11 +59,11 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     if !status.success() {
         bail!("cargo test: {status}");
     }
-    refuse(&skips, env::var("CI").is_ok_and(|value| value == "true"))
+    Ok(skips)
 }
 
 /// Copies the output line by line as it comes, and keeps the skips. Bytes, because a test may print anything.
-fn pass_through(output: impl Read, mut to: impl Write) -> Result<Vec<Skip>> {
+pub(crate) fn pass_through(output: impl Read, mut to: impl Write) -> Result<Vec<Skip>> {
     let mut output = BufReader::new(output);
     let mut skips = Vec::new();
     let mut line = Vec::new();
@@ -67,7 +81,7 @@ fn skip(line: &str) -> Option<Skip> {
     Some(Skip { name: name.into(), reason: reason.into() })
 }
 
-fn report(skips: &[Skip]) {
+pub(crate) fn report(skips: &[Skip]) {
     if skips.is_empty() {
         return;
     }
@@ -77,11 +91,15 @@ fn report(skips: &[Skip]) {
     }
 }
 
-/// In CI, which runs as root, a test skipped for want of privilege would be a test that never runs.
+/// In CI, which runs as root and installs what it likes, a test skipped for want of that would never run.
 fn refuse(skips: &[Skip], ci: bool) -> Result<()> {
-    let unprivileged = skips.iter().filter(|skip| skip.reason.starts_with(NEEDS_ROOT)).count();
+    let skipped_for = |want| skips.iter().filter(|skip| skip.reason.starts_with(want)).count();
+    let unprivileged = skipped_for(NEEDS_ROOT);
     if ci && unprivileged > 0 {
         bail!("skipped for want of root: {unprivileged}; CI must run every test that needs it");
+    }
+    if ci && skipped_for(vm::NO_MACHINE) > 0 {
+        bail!("skipped for want of a virtual machine: its step; CI must run it");
     }
     Ok(())
 }
@@ -115,5 +133,12 @@ mod tests {
         assert!(refuse(&skips(), true).is_err());
         assert!(refuse(&skips(), false).is_ok());
         assert!(refuse(&skips()[1..], true).is_ok());
+    }
+
+    #[test]
+    fn a_virtual_machine_that_cannot_be_had_fails_in_ci_only() {
+        let skips = [Skip { name: "vm".into(), reason: format!("{}: no qemu", vm::NO_MACHINE) }];
+        assert!(refuse(&skips, true).is_err());
+        assert!(refuse(&skips, false).is_ok());
     }
 }
