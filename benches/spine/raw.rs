@@ -109,9 +109,6 @@ impl Raw {
         let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
         let mut flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWNET;
         flags |= libc::CLONE_NEWUTS | libc::CLONE_NEWIPC | libc::CLONE_NEWTIME;
-        if self.unified {
-            flags |= libc::CLONE_NEWCGROUP;
-        }
         let child = || match self.live(&trees, &ours) {
             Ok(never) => match never {},
             Err(error) => {
@@ -137,9 +134,7 @@ impl Raw {
     fn live(&self, trees: &Trees, parent: &OwnedFd) -> io::Result<std::convert::Infallible> {
         read(parent, &mut [0])?;
         umask(Mode::from_raw_mode(0o022));
-        if !self.unified {
-            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWCGROUP)?;
-        }
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWCGROUP)?;
         become_root()?;
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
         let root = trees.root.as_fd();

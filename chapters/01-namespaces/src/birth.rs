@@ -18,9 +18,9 @@ use rustix::{
 };
 
 use crate::{
-    NAME, Target,
+    NAME, Namespaces, Slot, Target,
     child::{Child, FAILED, report_panic},
-    flags::{clone_flags, unshares_cgroup},
+    flags::clone_flags,
     join,
     message::Message,
     pair::Pair,
@@ -38,11 +38,11 @@ pub(crate) enum Newborn {
 /// Makes the container's process, or its usher. The child's end of the pair goes with it and is closed here.
 pub(crate) fn clone_child(kernel: &Kernel, child: Child<'_>) -> Result<Newborn> {
     let namespaces = &child.plan.namespaces;
-    let flags = clone_flags(namespaces, child.facts);
+    let flags = clone_flags(namespaces);
     let facts = child.facts;
     let joins = !namespaces.joined().is_empty();
     let (pair, cgroups) = (child.pair.clone(), child.cgroups.clone());
-    let late = if unshares_cgroup(namespaces, facts) { libc::CLONE_NEWCGROUP as u64 } else { 0 };
+    let late = if namespaces.cgroup.is_new() { libc::CLONE_NEWCGROUP as u64 } else { 0 };
     let cloned = match joins {
         false => clone(kernel, (flags, late), cgroups.birthplace(), pair, move || child.run()),
         true => clone(kernel, (0, 0), None, pair, move || usher(child, flags)),
@@ -74,7 +74,7 @@ fn clone<'a>(
 fn usher(child: Child<'_>, flags: u64) -> u8 {
     drop(child.parents_end.take());
     let (kernel, pair, cgroups) = (child.kernel.clone(), child.pair.clone(), child.cgroups.clone());
-    let born = join::join(&kernel, &child.plan.namespaces)
+    let born = join::join(&kernel, &early(&child.plan.namespaces))
         .and_then(|()| {
             let flags = flags | libc::CLONE_PARENT as u64;
             clone(&kernel, (flags, 0), cgroups.birthplace(), pair.clone(), move || child.run())
@@ -87,6 +87,12 @@ fn usher(child: Child<'_>, flags: u64) -> u8 {
             FAILED
         }
     }
+}
+
+/// All but the cgroup namespace, which the container's process joins once it is in its cgroup: from inside, ours would be
+/// out of sight, and the kernel moves nobody into or out of what can't be seen.
+pub(crate) fn early(namespaces: &Namespaces) -> Namespaces {
+    Namespaces { cgroup: Slot::Host, ..namespaces.clone() }
 }
 
 /// Waits until the usher has said something, or has died without a word: the process that it may have made by then keeps

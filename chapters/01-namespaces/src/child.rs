@@ -13,8 +13,8 @@ use std::{
 use conex_kernel::{
     Error, Kernel, Result, Root,
     operations::{
-        BecomeRoot, LoopbackUp, MakePrivate, MayNotDump, OpenConsole, SetHostname, SetOomScoreAdj, SetUmask, Terminal,
-        Unshare, WriteTimeOffsets,
+        BecomeRoot, Join, LoopbackUp, MakePrivate, MayNotDump, OpenConsole, SetHostname, SetOomScoreAdj, SetUmask,
+        Terminal, Unshare, WriteTimeOffsets,
     },
     panic_text,
 };
@@ -141,8 +141,13 @@ fn expect(pair: &Pair, message: &Message) -> Result<()> {
 
 /// The namespaces that one clone can't make, and root's ids in a new user namespace.
 fn enter_late_namespaces(kernel: &Kernel, plan: &Plan, facts: &Facts) -> Result<()> {
-    if flags::unshares_cgroup(&plan.namespaces, facts) {
-        kernel.perform(NAME, Unshare { flags: libc::CLONE_NEWCGROUP as u64 })?;
+    match &plan.namespaces.cgroup {
+        Slot::New(()) => kernel.perform(NAME, Unshare { flags: libc::CLONE_NEWCGROUP as u64 })?,
+        Slot::Join(target) => {
+            let (pidfd, flags) = (target.pidfd(), libc::CLONE_NEWCGROUP as u64);
+            kernel.perform(NAME, Join { pidfd, pid: target.pid(), flags })?;
+        }
+        Slot::Host => {}
     }
     if let Some(offsets) = flags::time_offsets(&plan.namespaces) {
         kernel.perform(NAME, Unshare { flags: libc::CLONE_NEWTIME as u64 })?;

@@ -4,11 +4,11 @@
 
 use conex_kernel::{Kernel, Result, Root};
 
-use crate::{Facts, IdMaps, Namespaces};
+use crate::{IdMaps, Namespaces};
 
 /// See `flags`.
-pub fn clone_flags(namespaces: &Namespaces, facts: &Facts) -> u64 {
-    crate::flags::clone_flags(namespaces, facts)
+pub fn clone_flags(namespaces: &Namespaces) -> u64 {
+    crate::flags::clone_flags(namespaces)
 }
 
 /// See `idmap`.

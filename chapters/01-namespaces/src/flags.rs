@@ -1,12 +1,12 @@
-//! From slots to clone3's flags. Two kinds of new namespace are made later, by the child itself: a time namespace with
-//! offsets, and a cgroup namespace on a v1 host. See clone(2).
+//! From slots to clone3's flags. Two kinds of new namespace are made later, by the child itself: a cgroup namespace, and a
+//! time namespace with offsets. See clone(2).
 
-use crate::{Facts, Namespaces};
+use crate::Namespaces;
 
 // ANCHOR: clone-flags
 /// The `CLONE_NEW*` flags of the one clone that makes the container.
 #[doc(alias = "exercise:namespaces.clone-flags")]
-pub(crate) fn clone_flags(namespaces: &Namespaces, facts: &Facts) -> u64 {
+pub(crate) fn clone_flags(namespaces: &Namespaces) -> u64 {
     let new = [
         (namespaces.user.is_new(), libc::CLONE_NEWUSER),
         (namespaces.mount.is_new(), libc::CLONE_NEWNS),
@@ -14,18 +14,12 @@ pub(crate) fn clone_flags(namespaces: &Namespaces, facts: &Facts) -> u64 {
         (namespaces.net.is_new(), libc::CLONE_NEWNET),
         (namespaces.uts.is_new(), libc::CLONE_NEWUTS),
         (namespaces.ipc.is_new(), libc::CLONE_NEWIPC),
-        (namespaces.cgroup.is_new() && !unshares_cgroup(namespaces, facts), libc::CLONE_NEWCGROUP),
+        // Not the cgroup namespace: its root is the cgroup of whoever makes it, and that is still us.
         (namespaces.time.is_new() && time_offsets(namespaces).is_none(), libc::CLONE_NEWTIME),
     ];
     new.into_iter().filter(|(wanted, _)| *wanted).fold(0, |flags, (_, flag)| flags | flag as u64)
 }
 // ANCHOR_END: clone-flags
-
-/// Whether the child makes its cgroup namespace itself: its root is the cgroup that the process is in at that moment,
-/// and on v1 the child joins its cgroup only after it was born.
-pub(crate) fn unshares_cgroup(namespaces: &Namespaces, facts: &Facts) -> bool {
-    namespaces.cgroup.is_new() && !facts.has_unified_cgroups()
-}
 
 /// The offsets of a new time namespace, if there are any: they can only be written before anyone is inside.
 pub(crate) fn time_offsets(namespaces: &Namespaces) -> Option<crate::TimeOffsets> {
@@ -38,7 +32,7 @@ pub(crate) fn time_offsets(namespaces: &Namespaces) -> Option<crate::TimeOffsets
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{Hierarchy, IdMaps, Slot, TimeOffsets, facts::Facts};
+    use crate::{Facts, Hierarchy, IdMaps, Slot, TimeOffsets};
 
     pub(crate) fn facts(directory: &str) -> Facts {
         let one = Hierarchy { directory: directory.into(), kind: "cgroup2", options: vec![] };
@@ -55,22 +49,19 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn all_eight_come_from_one_clone_on_a_v2_host() {
-        let flags = clone_flags(&Namespaces::new(IdMaps::single(0, 0)), &facts(""));
-        assert_eq!(flags.count_ones(), 8);
+    fn seven_come_from_one_clone() {
+        assert_eq!(clone_flags(&Namespaces::new(IdMaps::single(0, 0))).count_ones(), 7);
     }
 
     #[test]
-    fn offsets_and_v1_cgroups_are_left_to_the_child() {
+    fn offsets_are_left_to_the_child() {
         let mut namespaces = Namespaces::new(IdMaps::single(0, 0));
         namespaces.time = Slot::New(TimeOffsets { monotonic_secs: 0, boottime_secs: 86_400 });
-        let flags = clone_flags(&namespaces, &facts("unified"));
-        assert_eq!(flags & (libc::CLONE_NEWTIME | libc::CLONE_NEWCGROUP) as u64, 0);
-        assert_eq!(flags.count_ones(), 6);
+        assert_eq!(clone_flags(&namespaces) & (libc::CLONE_NEWTIME | libc::CLONE_NEWCGROUP) as u64, 0);
     }
 
     #[test]
     fn the_host_s_namespaces_need_no_flag() {
-        assert_eq!(clone_flags(&Namespaces::host(), &facts("")), 0);
+        assert_eq!(clone_flags(&Namespaces::host()), 0);
     }
 }

@@ -49,7 +49,7 @@ pub fn dry_run(host: &Host, id: &ContainerId, parts: &[&dyn Part], mut plan: Pla
     // What the parent will say is said in advance, and what the child would have done is told in this process.
     let child = Child::new(kernel, &host.facts, &plan, trees, cgroups)?;
     if !plan.namespaces.joined().is_empty() {
-        join::join(&child.kernel, &plan.namespaces)?;
+        join::join(&child.kernel, &birth::early(&plan.namespaces))?;
     }
     let ours = parents_end(&child.parents_end)?;
     ours.send(&Message::Mapped, None)?;

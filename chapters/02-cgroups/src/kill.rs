@@ -2,10 +2,7 @@
 
 use std::{fs, os::fd::AsFd, path::Path};
 
-use conex_kernel::{
-    Kernel, Result,
-    operations::{Kill, SetCgroup},
-};
+use conex_kernel::{Kernel, Result, operations::Kill};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::{NAME, Version, group::below};
@@ -18,6 +15,8 @@ const ROUNDS_MAX: usize = 100;
 /// kernel does it at one stroke; on v1 nobody may run meanwhile, and whoever is frozen dies only once he is thawed.
 #[doc(alias = "exercise:cgroups.kill")]
 pub(crate) fn kill(kernel: &Kernel, directory: &Path, version: Version) -> Result<()> {
+    use conex_kernel::operations::SetCgroup;
+
     let set = |file, value| kernel.perform(NAME, SetCgroup { directory, file, value });
     if version == Version::V2 {
         return set("cgroup.kill", "1");

@@ -195,18 +195,19 @@ fn frozen_in(test: &TestHost, world: World) {
     });
 }
 
-/// Method: a file of 20 MB is read twice, so that it is in the page cache; the program itself needs next to nothing.
+/// Method: a file of 20 MB on the container's own tmpfs, which is memory that nobody can drop; the program itself needs
+/// next to nothing.
 fn counted(test: &TestHost) {
     let cgroup = Cgroup::new(world(), Limits::default());
-    let (directory, told) = (rootfs(test), rootfs(test).join("told"));
-    let script = "dd if=/dev/zero of=/big bs=1M count=20 2>/dev/null; cat /big > /dev/null; echo > told; sleep 1000";
+    let (told, go) = (rootfs(test).join("told"), rootfs(test).join("go"));
+    let script = "dd if=/dev/zero of=/dev/shm/big bs=1M count=20 2>/dev/null; echo > told
+        while ! [ -e go ]; do sleep 0.01; done; rm /dev/shm/big go; sleep 1000";
     with(test, &cgroup, script, |container| {
         wait_until("it has read", || told.exists());
         let usage = container.usage();
-        // On the test host's tmpfs a file is memory that nobody can drop, so it counts.
         assert!((20 << 20..30 << 20).contains(&usage.memory_bytes), "{usage:?}");
         assert!(usage.pids >= 1 && usage.cpu_ns > 0 && usage.memory_limit_bytes.is_none(), "{usage:?}");
-        fs::remove_file(directory.join("big")).expect("removed");
+        fs::write(&go, "").expect("written");
         wait_until("it does not count any more", || container.usage().memory_bytes < 10 << 20);
     });
 }

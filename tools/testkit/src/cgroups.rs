@@ -10,7 +10,7 @@ use std::{
 
 use rustix::{
     fs::{Access, access},
-    mount::{MountFlags, mount},
+    mount::{MountFlags, UnmountFlags, mount, unmount},
 };
 
 use crate::{
@@ -94,7 +94,10 @@ impl Cgroups {
             mount("tmpfs", TREE, "tmpfs", flags, Some(c"mode=755"))?;
         }
         for Hierarchy { mount_point, kind, controllers, .. } in &self.hierarchies {
-            if mount_point != Path::new(TREE) {
+            if mount_point == Path::new(TREE) {
+                // The kernel mounts no file system on a mount of itself: EBUSY.
+                unmount(TREE, UnmountFlags::DETACH)?;
+            } else {
                 fs::create_dir(mount_point)?;
             }
             let options = std::ffi::CString::new(controllers.as_str())?;
