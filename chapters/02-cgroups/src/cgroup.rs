@@ -187,7 +187,8 @@ impl Cgroup {
         controllers
     }
 
-    fn limit(&self, kernel: &Kernel, group: &Group<'_>) -> Result<()> {
+    fn limit(&self, host: &Host, group: &Group<'_>) -> Result<()> {
+        let kernel = &host.kernel;
         let has = |setting: &Setting| group.tree.has(setting.controller());
         let settings = self.limits.settings(group.tree.version);
         group.set(kernel, &settings.into_iter().filter(has).collect::<Vec<_>>())?;
@@ -195,7 +196,9 @@ impl Cgroup {
         if group.tree.has("devices") {
             return group.set(kernel, &devices::settings(rules));
         }
-        if group.tree.version == Version::V2 && self.world.with("devices").is_none() {
+        // An ordinary user may attach no program, and needs none: in his user namespace no node of a device opens.
+        let guards = host.facts.is_privileged() && self.world.with("devices").is_none();
+        if group.tree.version == Version::V2 && guards {
             let program = program::compile(rules);
             let attach = AttachDeviceProgram { directory: &group.directory, program: &program };
             return kernel.perform(NAME, attach);
@@ -233,7 +236,7 @@ impl Part for Cgroup {
         self.check()?;
         for group in self.groups(id) {
             group.make(&host.kernel, &self.controllers(group.tree.version))?;
-            self.limit(&host.kernel, &group)?;
+            self.limit(host, &group)?;
         }
         Ok(())
     }

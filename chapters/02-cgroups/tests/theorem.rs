@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     testkit::run(
         &[
             Case::root("nothing_is_left_after_any_operation_goes_wrong", operations).with_cgroups(),
-            Case::root("nothing_is_left_on_a_host_of_v1_alone", on_v1).with_cgroups(),
+            Case::root("nothing_is_left_on_a_host_of_v1_alone", on_v1).with_cgroups().unless(worlds::no_v1),
             Case::root("nothing_is_left_after_an_exec_that_is_adopted", exec).with_cgroups(),
             Case::user("a_user_without_a_cgroup_of_his_own_runs_without_limits", user),
         ],

@@ -26,6 +26,12 @@ pub(crate) fn not_of(version: Version) -> Option<String> {
     (memory != version).then(reason)
 }
 
+/// Why what needs v1 trees can't be tried here.
+pub(crate) fn no_v1() -> Option<String> {
+    let reason = "needs a host with v1 trees of controllers, which this one has not";
+    v1_alone().with("pids").is_none().then(|| reason.to_owned())
+}
+
 /// What of the limits this host can enforce; all, unless the host has no v1 at all and the test wants that alone.
 pub(crate) fn fitting(limits: Limits, world: &World) -> Limits {
     if world.with("memory").is_some() { limits } else { Limits::default() }
