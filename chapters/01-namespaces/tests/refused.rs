@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    fs,
     path::Path,
     process::{Command, ExitCode},
 };
@@ -14,6 +15,9 @@ fn main() -> ExitCode {
     testkit::run(
         &[
             Case::root("where_no_user_namespace_is_left_the_sysctl_is_named", no_namespace_left).with(&["unshare"]),
+            Case::root("where_only_root_may_make_user_namespaces_debian_s_switch_is_named", debian)
+                .with(&["setpriv"])
+                .within("CONEX_VM", "cargo xtask vm"),
             Case::root("where_proc_is_covered_the_cover_is_named", covered),
             Case::root("in_a_chroot_the_chroot_is_named", chrooted),
             Case::user("a_user_who_asks_for_more_ids_than_his_own_is_told", ranges),
@@ -34,6 +38,24 @@ fn no_namespace_left(test: &TestHost) {
 hint: this host allows no more of these namespaces; as root: sysctl -w user.max_user_namespaces=15000
 ";
     assert_eq!((output.status, output.err.replace(",cgroup,time", ",time").as_str()), (125, expected));
+}
+
+const SWITCH: &str = "/proc/sys/kernel/unprivileged_userns_clone";
+
+/// Method: the switch is the whole machine's, so the machine is a virtual one.
+fn debian(test: &TestHost) {
+    let rootfs = test.rootfs("rootfs");
+    let as_user = |value: &str| {
+        fs::write(SWITCH, value).expect("Debian's kernels have this switch");
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "4242", "--regid", "4242", "--clear-groups"]).arg(test.program("ch01"));
+        test.run(command.arg("run").arg(&rootfs).args(["sh", "-c", "echo on $$"]))
+    };
+    let (off, on) = (as_user("0"), as_user("1"));
+    let hint =
+        "hint: this host lets only root make user namespaces; as root: sysctl -w kernel.unprivileged_userns_clone=1\n";
+    assert!(off.status == 125 && off.err.ends_with(hint) && off.err.contains("EPERM"), "{off:?}");
+    assert_eq!(on.success(), "on 1\n");
 }
 
 fn covered(test: &TestHost) {
