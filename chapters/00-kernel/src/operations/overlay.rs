@@ -1,0 +1,230 @@
+//! An overlay: many directories seen as one, of which the topmost can be written to. The kernel is told of each by a
+//! descriptor, or by a descriptor's name: neither a long path nor a colon in one can confuse it.
+//!
+//! See Documentation/filesystems/overlayfs.rst of the kernel, fsconfig(2) and, for old kernels, mount(2).
+
+use std::{
+    ffi::CString,
+    fmt, io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::{
+    fs::{CWD, Mode, OFlags, openat},
+    mount::{
+        FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
+        fsconfig_set_fd, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, open_tree, unmount,
+    },
+    process::{chdir, fchdir},
+};
+
+use super::tree::pretended;
+use crate::{Equivalent, Operation, operations::Filesystem, sys};
+
+/// How the kernel is told of an overlay's directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayersBy {
+    /// One after the other, by descriptor; a descriptor may be of a mount that is attached nowhere.
+    Descriptor,
+    /// One after the other, by the descriptor's name in /proc.
+    Name,
+    /// All at once, in the one page of options that mount(2) takes. The overlay has to be attached for a moment, so
+    /// whoever makes it must have a mount namespace of his own.
+    Page,
+}
+
+impl LayersBy {
+    /// The best way that a kernel (major, minor) knows.
+    pub fn of(kernel: (u32, u32)) -> Self {
+        match kernel {
+            (0..=5, _) | (6, 0..=6) => Self::Page,
+            (6, 7..=14) => Self::Name,
+            _ => Self::Descriptor,
+        }
+    }
+}
+
+/// Makes an overlay that is attached nowhere yet. Its file system has an option `lowerdir+=PATH` for each lower directory,
+/// the topmost first, and `upperdir=PATH` and `workdir=PATH`, beside each other, if it can be written to.
+pub struct MakeOverlay<'a> {
+    /// What to make.
+    pub filesystem: &'a Filesystem,
+    /// How the kernel is told of its directories.
+    pub by: LayersBy,
+    /// Shows all files as owned through this user namespace's map; by descriptor only.
+    pub id_map: Option<BorrowedFd<'a>>,
+}
+
+impl fmt::Display for MakeOverlay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers = self.filesystem.options.iter().filter(|option| option.starts_with(LOWER)).count();
+        let mapped = if self.id_map.is_some() { ", idmap" } else { "" };
+        write!(f, "fsmount overlay of {layers} lower directories{mapped}")
+    }
+}
+
+impl Operation for MakeOverlay<'_> {
+    type Output = OwnedFd;
+
+    fn run(&self) -> io::Result<OwnedFd> {
+        let settings = self.settings()?;
+        match self.by {
+            LayersBy::Page => in_a_page(self.filesystem, &settings),
+            by => one_by_one(self.filesystem, &settings, by),
+        }
+    }
+
+    fn pretend(&self) -> io::Result<OwnedFd> {
+        pretended()
+    }
+
+    fn command(&self) -> Equivalent {
+        Equivalent::None("mount(8) cannot make a file system without attaching it; the line that attaches it does both")
+    }
+}
+
+pub(super) const LOWER: &str = "lowerdir+=";
+
+/// An option, with the directory that it names opened.
+enum Setting<'a> {
+    Directory(&'a str, OwnedFd),
+    Value(&'a str, &'a str),
+    Flag(&'a str),
+}
+
+impl MakeOverlay<'_> {
+    fn settings(&self) -> io::Result<Vec<Setting<'_>>> {
+        // Upper and work must lie in one mount.
+        let mut writable = None;
+        let mut settings = Vec::with_capacity(self.filesystem.options.len());
+        for option in &self.filesystem.options {
+            settings.push(match option.split_once('=') {
+                Some((key @ "lowerdir+", path)) => Setting::Directory(key, self.open(Path::new(path))?),
+                Some((key @ ("upperdir" | "workdir"), path)) => {
+                    Setting::Directory(key, self.open_beside(Path::new(path), &mut writable)?)
+                }
+                Some((key, value)) => Setting::Value(key, value),
+                None => Setting::Flag(option),
+            });
+        }
+        Ok(settings)
+    }
+
+    /// A directory by its own name: what a link leads to is not what was meant.
+    fn open(&self, path: &Path) -> io::Result<OwnedFd> {
+        match self.id_map {
+            None => Ok(openat(CWD, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?),
+            Some(id_map) => mapped(path, id_map),
+        }
+    }
+
+    fn open_beside(&self, path: &Path, writable: &mut Option<OwnedFd>) -> io::Result<OwnedFd> {
+        let (Some(id_map), Some(parent), Some(name)) = (self.id_map, path.parent(), path.file_name()) else {
+            return self.open(path);
+        };
+        let tree = match writable {
+            Some(tree) => tree,
+            None => writable.insert(mapped(parent, id_map)?),
+        };
+        Ok(openat(tree, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?)
+    }
+}
+
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// A mount of a directory that shows its files through an id map.
+fn mapped(path: &Path, id_map: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    let tree = open_tree(CWD, path, flags)?;
+    let attributes = libc::mount_attr {
+        attr_set: u64::from(MountAttrFlags::MOUNT_ATTR_IDMAP.bits()),
+        attr_clr: 0,
+        propagation: libc::MS_PRIVATE,
+        userns_fd: id_map.as_raw_fd() as u64,
+    };
+    sys::mount_setattr(tree.as_fd(), false, &attributes)?;
+    Ok(tree)
+}
+
+fn one_by_one(filesystem: &Filesystem, settings: &[Setting<'_>], by: LayersBy) -> io::Result<OwnedFd> {
+    let context = fsopen(filesystem.kind.as_str(), FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(context.as_fd(), "source", filesystem.source.as_str())?;
+    for setting in settings {
+        match setting {
+            Setting::Directory(key, fd) if by == LayersBy::Descriptor => fsconfig_set_fd(context.as_fd(), *key, fd)?,
+            Setting::Directory(key, fd) => {
+                fsconfig_set_string(context.as_fd(), *key, format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
+            }
+            Setting::Value(key, value) => fsconfig_set_string(context.as_fd(), *key, *value)?,
+            Setting::Flag(key) => fsconfig_set_flag(context.as_fd(), *key)?,
+        }
+    }
+    fsconfig_create(context.as_fd())?;
+    Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, filesystem.attributes)?)
+}
+
+/// What mount(2) takes, with the NUL.
+const PAGE_BYTES: usize = 4096;
+
+/// Attached over its first directory, cloned from there and taken away again.
+fn in_a_page(filesystem: &Filesystem, settings: &[Setting<'_>]) -> io::Result<OwnedFd> {
+    let options = page(settings);
+    if options.as_bytes_with_nul().len() > PAGE_BYTES {
+        return Err(io::Error::other("its layers are too many for this kernel, which reads one page of options"));
+    }
+    let first = filesystem.options.iter().find_map(|option| option.strip_prefix(LOWER));
+    let (Some(path), Some(Setting::Directory(_, over))) = (first, settings.first()) else {
+        return Err(io::Error::other("it has no layers"));
+    };
+    let flags = [
+        (MountAttrFlags::MOUNT_ATTR_NODEV, MountFlags::NODEV),
+        (MountAttrFlags::MOUNT_ATTR_RDONLY, MountFlags::RDONLY),
+    ];
+    let flags = flags.into_iter().filter(|(attribute, _)| filesystem.attributes.contains(*attribute));
+    let flags = flags.fold(MountFlags::empty(), |flags, (_, flag)| flags | flag);
+    let here = openat(CWD, ".", DIRECTORY, Mode::empty())?;
+    // From here, a layer's name is its descriptor's number: hundreds fit into the page.
+    chdir("/proc/self/fd")?;
+    let target = over.as_raw_fd().to_string();
+    let mounted = mount(filesystem.source.as_str(), target, filesystem.kind.as_str(), flags, Some(options.as_c_str()));
+    fchdir(here)?;
+    mounted?;
+    let tree = open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC);
+    unmount(path, UnmountFlags::DETACH)?;
+    Ok(tree?)
+}
+
+/// The options as mount(2) reads them, all lower directories in one.
+fn page(settings: &[Setting<'_>]) -> CString {
+    let (mut lower, mut others) = (Vec::new(), Vec::new());
+    for setting in settings {
+        match setting {
+            Setting::Directory("lowerdir+", fd) => lower.push(fd.as_raw_fd().to_string()),
+            Setting::Directory(key, fd) => others.push(format!("{key}={}", fd.as_raw_fd())),
+            Setting::Value(key, value) => others.push(format!("{key}={value}")),
+            Setting::Flag(key) => others.push((*key).to_owned()),
+        }
+    }
+    let options = format!("lowerdir={},{}", lower.join(":"), others.join(","));
+    CString::new(options.trim_end_matches(',')).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kernel_is_told_in_its_best_way() {
+        for (kernel, by) in [
+            ((5, 15), LayersBy::Page),
+            ((6, 1), LayersBy::Page),
+            ((6, 7), LayersBy::Name),
+            ((6, 12), LayersBy::Name),
+            ((6, 15), LayersBy::Descriptor),
+            ((7, 0), LayersBy::Descriptor),
+        ] {
+            assert_eq!(LayersBy::of(kernel), by, "{kernel:?}");
+        }
+    }
+}
