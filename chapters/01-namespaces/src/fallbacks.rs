@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use conex_kernel::{Error, Kind, Links, Result, operations::Filesystem};
+use conex_kernel::{
+    Error, Kind, Links, Result,
+    operations::{Filesystem, LayersBy},
+};
 use rustix::mount::MountAttrFlags;
 
 use crate::{Mount, NAME, Namespaces, Owners, Plan, Slot, Source};
@@ -104,4 +107,21 @@ fn is_host_s(mount: &Mount) -> bool {
 /// in the container's alone, and reaches there what he reaches here.
 pub(crate) fn child_clones_trees(facts: &crate::Facts) -> bool {
     !facts.is_privileged()
+}
+
+/// How an overlay is made here, by whom it can be: one that has to be attached for a moment only by the child, whose
+/// mounts nobody else sees.
+pub(crate) fn child_makes_overlays(facts: &crate::Facts) -> bool {
+    child_clones_trees(facts) || LayersBy::of(facts.kernel) == LayersBy::Page
+}
+
+/// Refuses an overlay that would have to be seen through an id map: layers that are mapped and attached nowhere are for
+/// newer kernels.
+pub(crate) fn check_mapped_overlay(facts: &crate::Facts, part: &'static str) -> Result<()> {
+    if LayersBy::of(facts.kernel) == LayersBy::Descriptor {
+        return Ok(());
+    }
+    let (major, minor) = facts.kernel;
+    let why = format!("this is Linux {major}.{minor}, and layers can be seen through an id map from 6.15 on");
+    Err(Error::refused(part, "make the root", why).with_hint("keep the host's ids: --map 0:0:4294967295"))
 }
