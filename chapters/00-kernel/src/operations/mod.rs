@@ -24,7 +24,7 @@ pub use identity::{BecomeRoot, MayNotDump, SetGroups, SetIds, WriteIdMap, WriteS
 pub use limits::{SetLimit, SetOomScoreAdj, SetUmask};
 pub use namespace::{ChildMain, ChildPanic, Clone, Cloned, Join, SetHostname, Unshare, WriteTimeOffsets};
 pub use network::LoopbackUp;
-pub use overlay::{LayersBy, MakeOverlay};
+pub use overlay::{LayersBy, MakeOverlay, SeenBy};
 pub use process::{BpfInstruction, ChangeDirectory, CloseDescriptors, Execute, Kill, LoadSeccomp, ParentDeathSignal};
 pub use root::{AttachRoot, DetachOldRoot, MakePrivate, PivotRoot};
 pub use seal::{Mask, RebindInside, RemountInside};

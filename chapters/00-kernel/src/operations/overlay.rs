@@ -11,12 +11,13 @@ use std::{
 };
 
 use rustix::{
-    fs::{CWD, Mode, OFlags, openat},
+    fs::{CWD, Mode, OFlags, StatVfsMountFlags, fstatvfs, openat},
     mount::{
         FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
         fsconfig_set_fd, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, open_tree, unmount,
     },
-    process::{chdir, fchdir},
+    process::{Gid, Uid, chdir, fchdir, getegid, geteuid},
+    thread::{capabilities, set_capabilities, set_thread_res_gid, set_thread_res_uid},
 };
 
 use super::tree::pretended;
@@ -52,14 +53,25 @@ pub struct MakeOverlay<'a> {
     pub filesystem: &'a Filesystem,
     /// How the kernel is told of its directories.
     pub by: LayersBy,
-    /// Shows all files as owned through this user namespace's map; by descriptor only.
-    pub id_map: Option<BorrowedFd<'a>>,
+    /// Through whose id map all files are seen; by descriptor only.
+    pub seen_by: Option<SeenBy<'a>>,
+}
+
+/// A user namespace with a map, and who its root is outside.
+#[derive(Clone, Copy)]
+pub struct SeenBy<'a> {
+    /// The namespace.
+    pub namespace: BorrowedFd<'a>,
+    /// Its root's user id, here.
+    pub uid: u32,
+    /// Its root's group id, here.
+    pub gid: u32,
 }
 
 impl fmt::Display for MakeOverlay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let layers = self.filesystem.options.iter().filter(|option| option.starts_with(LOWER)).count();
-        let mapped = if self.id_map.is_some() { ", idmap" } else { "" };
+        let mapped = if self.seen_by.is_some() { ", idmap" } else { "" };
         write!(f, "fsmount overlay of {layers} lower directories{mapped}")
     }
 }
@@ -68,11 +80,15 @@ impl Operation for MakeOverlay<'_> {
     type Output = OwnedFd;
 
     fn run(&self) -> io::Result<OwnedFd> {
-        let settings = self.settings()?;
-        match self.by {
-            LayersBy::Page => in_a_page(self.filesystem, &settings),
-            by => one_by_one(self.filesystem, &settings, by),
-        }
+        // A tree that is attached nowhere is gone with its descriptor, whatever is open in it.
+        let mut writable = None;
+        let settings = self.settings(&mut writable)?;
+        let made = match (self.by, &self.seen_by) {
+            (LayersBy::Page, _) => in_a_page(self.filesystem, &settings),
+            (by, None) => one_by_one(self.filesystem, &settings, by),
+            (by, Some(seen_by)) => seen_by.make(|| one_by_one(self.filesystem, &settings, by)),
+        };
+        self.expect_writable(made?)
     }
 
     fn pretend(&self) -> io::Result<OwnedFd> {
@@ -94,15 +110,14 @@ enum Setting<'a> {
 }
 
 impl MakeOverlay<'_> {
-    fn settings(&self) -> io::Result<Vec<Setting<'_>>> {
-        // Upper and work must lie in one mount.
-        let mut writable = None;
+    /// `writable` becomes the mount that upper and work both lie in, if they need one of their own.
+    fn settings(&self, writable: &mut Option<OwnedFd>) -> io::Result<Vec<Setting<'_>>> {
         let mut settings = Vec::with_capacity(self.filesystem.options.len());
         for option in &self.filesystem.options {
             settings.push(match option.split_once('=') {
                 Some((key @ "lowerdir+", path)) => Setting::Directory(key, self.open(Path::new(path))?),
                 Some((key @ ("upperdir" | "workdir"), path)) => {
-                    Setting::Directory(key, self.open_beside(Path::new(path), &mut writable)?)
+                    Setting::Directory(key, self.open_beside(Path::new(path), writable)?)
                 }
                 Some((key, value)) => Setting::Value(key, value),
                 None => Setting::Flag(option),
@@ -111,23 +126,51 @@ impl MakeOverlay<'_> {
         Ok(settings)
     }
 
+    /// The kernel makes one that can only be read, and no error, if it can't write into the work directory.
+    fn expect_writable(&self, made: OwnedFd) -> io::Result<OwnedFd> {
+        let to_be_written = self.filesystem.options.iter().any(|option| option.starts_with("upperdir="))
+            && !self.filesystem.attributes.contains(MountAttrFlags::MOUNT_ATTR_RDONLY);
+        if to_be_written && fstatvfs(&made)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            return Err(io::Error::other("nothing can be written in its work directory; the disk may be full"));
+        }
+        Ok(made)
+    }
+
     /// A directory by its own name: what a link leads to is not what was meant.
     fn open(&self, path: &Path) -> io::Result<OwnedFd> {
-        match self.id_map {
+        match self.seen_by {
             None => Ok(openat(CWD, path, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?),
-            Some(id_map) => mapped(path, id_map),
+            Some(seen_by) => mapped(path, seen_by.namespace),
         }
     }
 
     fn open_beside(&self, path: &Path, writable: &mut Option<OwnedFd>) -> io::Result<OwnedFd> {
-        let (Some(id_map), Some(parent), Some(name)) = (self.id_map, path.parent(), path.file_name()) else {
+        let (Some(seen_by), Some(parent), Some(name)) = (self.seen_by, path.parent(), path.file_name()) else {
             return self.open(path);
         };
         let tree = match writable {
             Some(tree) => tree,
-            None => writable.insert(mapped(parent, id_map)?),
+            None => writable.insert(mapped(parent, seen_by.namespace)?),
         };
         Ok(openat(tree, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?)
+    }
+}
+
+impl SeenBy<'_> {
+    /// The kernel writes to an upper as whoever made the overlay. Through the map it can do so only as somebody whom the
+    /// map has: we are that for a moment, with all our capabilities.
+    fn make(&self, make: impl FnOnce() -> io::Result<OwnedFd>) -> io::Result<OwnedFd> {
+        let ours = capabilities(None)?;
+        let (uid, gid) = (geteuid(), getegid());
+        set_thread_res_gid(None, Gid::from_raw(self.gid), None)?;
+        let made = set_thread_res_uid(None, Uid::from_raw(self.uid), None)
+            .and_then(|()| set_capabilities(None, ours))
+            .map_err(io::Error::from)
+            .and_then(|()| make());
+        set_thread_res_uid(None, uid, None)?;
+        set_thread_res_gid(None, gid, None)?;
+        set_capabilities(None, ours)?;
+        made
     }
 }
 
