@@ -11,7 +11,7 @@ use std::{
 
 use conex_kernel::{
     Error, Kernel, Result,
-    operations::{CloneTree, Filesystem, LayersBy, MakeOverlay, SetTree},
+    operations::{CloneTree, Filesystem, LayersBy, MakeOverlay, SeenBy, SetTree},
 };
 use rustix::{
     fs::{FileType, fstat, major, minor},
@@ -83,9 +83,17 @@ impl Trees {
         all.iter().try_for_each(|(tree, wish)| {
             kernel.perform(wish.part, wish.set(tree, Some(namespace.as_fd()))).map_err(hint)
         })?;
-        let made = |(part, overlay)| make_overlay(kernel, facts, part, overlay, Some(namespace.as_fd()));
-        overlay.map(made).transpose().map_err(hint)
+        let (uid, gid) = (root_of(pid, "uid_map"), root_of(pid, "gid_map"));
+        let seen_by = SeenBy { namespace: namespace.as_fd(), uid, gid };
+        overlay.map(|(part, overlay)| make_overlay(kernel, facts, part, overlay, Some(seen_by))).transpose()
     }
+}
+
+/// Who root of a process's user namespace is here. Without a map, as in a dry run, it is root.
+fn root_of(pid: i32, map: &str) -> u32 {
+    let map = fs::read_to_string(format!("/proc/{pid}/{map}")).unwrap_or_default();
+    let outside = |line: &str| line.split_whitespace().nth(1).and_then(|id| id.parse().ok());
+    map.lines().find(|line| line.split_whitespace().next() == Some("0")).and_then(outside).unwrap_or(0)
 }
 
 /// The overlay that a root is, if it is one.
@@ -102,9 +110,15 @@ pub(crate) fn make_overlay(
     facts: &Facts,
     part: &'static str,
     filesystem: &Filesystem,
-    id_map: Option<BorrowedFd<'_>>,
+    seen_by: Option<SeenBy<'_>>,
 ) -> Result<OwnedFd> {
-    kernel.perform(part, MakeOverlay { filesystem, by: LayersBy::of(facts.kernel), id_map })
+    let made = kernel.perform(part, MakeOverlay { filesystem, by: LayersBy::of(facts.kernel), seen_by });
+    made.map_err(|error| match error.errno() {
+        Some(libc::EINVAL | libc::ELOOP) => {
+            error.with_hint("the kernel's log says which directory can't be in an overlay: dmesg")
+        }
+        _ => error,
+    })
 }
 
 /// The plan's root, cloned by the child.
