@@ -57,7 +57,7 @@ impl Overlay {
 
 fn make(host: &Host, filesystem: conex_kernel::operations::Filesystem) -> Result<OwnedFd> {
     let by = LayersBy::of(host.facts.kernel);
-    let made = host.kernel.perform(NAME, MakeOverlay { filesystem: &filesystem, by, id_map: None });
+    let made = host.kernel.perform(NAME, MakeOverlay { filesystem: &filesystem, by, seen_by: None });
     made.map_err(|error| explained(error, host))
 }
 
