@@ -30,19 +30,13 @@ pub(crate) fn entry(directory: BorrowedFd<'_>, name: &OsStr, marks: Marks) -> io
         Err(Errno::NOENT) => return Ok(None),
         stat => stat?,
     };
-    let opaque = |name| marks.read(directory, name, "opaque");
+    let marked = |what, value: &[u8]| Ok::<_, io::Error>(marks.read(directory, name, what)?.as_deref() == Some(value));
     Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
         FileType::CharacterDevice if stat.st_rdev == 0 => Entry::Whiteout,
-        FileType::Directory if opaque(name)?.as_deref() == Some(b"y") => Entry::OpaqueDirectory,
+        // Who may make no devices marks an empty file.
+        FileType::RegularFile if stat.st_size == 0 && marked("whiteout", b"y")? => Entry::Whiteout,
+        FileType::Directory if marked("opaque", b"y")? => Entry::OpaqueDirectory,
         FileType::Directory => Entry::Directory,
-        // Who may make no devices marks an empty file, in a directory that says so.
-        FileType::RegularFile
-            if stat.st_size == 0
-                && marks.read(directory, name, "whiteout")?.is_some()
-                && opaque(OsStr::new("."))?.as_deref() == Some(b"x") =>
-        {
-            Entry::Whiteout
-        }
         _ => Entry::File,
     }))
 }
