@@ -9,6 +9,7 @@ mod limits;
 mod namespace;
 mod network;
 mod overlay;
+mod page;
 mod process;
 mod root;
 mod seal;

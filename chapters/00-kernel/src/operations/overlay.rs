@@ -4,7 +4,6 @@
 //! See Documentation/filesystems/overlayfs.rst of the kernel, fsconfig(2) and, for old kernels, mount(2).
 
 use std::{
-    ffi::CString,
     fmt, io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::Path,
@@ -13,14 +12,14 @@ use std::{
 use rustix::{
     fs::{CWD, Mode, OFlags, StatVfsMountFlags, fstatvfs, openat},
     mount::{
-        FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, OpenTreeFlags, UnmountFlags, fsconfig_create,
-        fsconfig_set_fd, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, open_tree, unmount,
+        FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_fd, fsconfig_set_flag,
+        fsconfig_set_string, fsmount, fsopen, open_tree,
     },
-    process::{Gid, Uid, chdir, fchdir, getegid, geteuid},
+    process::{Gid, Uid, getegid, geteuid},
     thread::{capabilities, set_capabilities, set_thread_res_gid, set_thread_res_uid},
 };
 
-use super::tree::pretended;
+use super::{page, tree::pretended};
 use crate::{Equivalent, Operation, operations::Filesystem, sys};
 
 /// How the kernel is told of an overlay's directories.
@@ -84,7 +83,7 @@ impl Operation for MakeOverlay<'_> {
         let mut writable = None;
         let settings = self.settings(&mut writable)?;
         let made = match (self.by, &self.seen_by) {
-            (LayersBy::Page, _) => in_a_page(self.filesystem, &settings),
+            (LayersBy::Page, _) => page::make(self.filesystem, &settings),
             (by, None) => one_by_one(self.filesystem, &settings, by),
             (by, Some(seen_by)) => seen_by.make(|| one_by_one(self.filesystem, &settings, by)),
         };
@@ -103,7 +102,7 @@ impl Operation for MakeOverlay<'_> {
 pub(super) const LOWER: &str = "lowerdir+=";
 
 /// An option, with the directory that it names opened.
-enum Setting<'a> {
+pub(super) enum Setting<'a> {
     Directory(&'a str, OwnedFd),
     Value(&'a str, &'a str),
     Flag(&'a str),
@@ -174,7 +173,7 @@ impl SeenBy<'_> {
     }
 }
 
-const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(super) const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A mount of a directory that shows its files through an id map.
 fn mapped(path: &Path, id_map: BorrowedFd<'_>) -> io::Result<OwnedFd> {
@@ -205,95 +204,6 @@ fn one_by_one(filesystem: &Filesystem, settings: &[Setting<'_>], by: LayersBy) -
     }
     fsconfig_create(context.as_fd())?;
     Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, filesystem.attributes)?)
-}
-
-/// What mount(2) takes, with the NUL; and what fsconfig(2) takes as one value.
-const PAGE_BYTES: usize = 4096;
-const VALUE_BYTES: usize = 256;
-
-fn in_a_page(filesystem: &Filesystem, settings: &[Setting<'_>]) -> io::Result<OwnedFd> {
-    let here = openat(CWD, ".", DIRECTORY, Mode::empty())?;
-    // From here, a layer's name is its descriptor's number: hundreds fit into the page.
-    chdir("/proc/self/fd")?;
-    let made = match lower(settings).len() < VALUE_BYTES {
-        true => at_once(filesystem, settings).map(Some),
-        false => over_the_first(filesystem, settings).map(|()| None),
-    };
-    fchdir(here)?;
-    match made? {
-        Some(tree) => Ok(tree),
-        None => taken_away(first(filesystem)?),
-    }
-}
-
-/// All lower directories in one value.
-fn at_once(filesystem: &Filesystem, settings: &[Setting<'_>]) -> io::Result<OwnedFd> {
-    let context = fsopen(filesystem.kind.as_str(), FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(context.as_fd(), "source", filesystem.source.as_str())?;
-    fsconfig_set_string(context.as_fd(), "lowerdir", lower(settings))?;
-    for setting in settings {
-        match setting {
-            Setting::Directory("lowerdir+", _) => {}
-            Setting::Directory(key, fd) => fsconfig_set_string(context.as_fd(), *key, fd.as_raw_fd().to_string())?,
-            Setting::Value(key, value) => fsconfig_set_string(context.as_fd(), *key, *value)?,
-            Setting::Flag(key) => fsconfig_set_flag(context.as_fd(), *key)?,
-        }
-    }
-    fsconfig_create(context.as_fd())?;
-    Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, filesystem.attributes)?)
-}
-
-/// Attaches it over its first directory.
-fn over_the_first(filesystem: &Filesystem, settings: &[Setting<'_>]) -> io::Result<()> {
-    let options = page(settings);
-    if options.as_bytes_with_nul().len() > PAGE_BYTES {
-        return Err(io::Error::other("its layers are too many for this kernel, which reads one page of options"));
-    }
-    let over = settings.iter().find_map(|setting| match setting {
-        Setting::Directory(_, fd) => Some(fd.as_raw_fd().to_string()),
-        _ => None,
-    });
-    let flags = [
-        (MountAttrFlags::MOUNT_ATTR_NODEV, MountFlags::NODEV),
-        (MountAttrFlags::MOUNT_ATTR_RDONLY, MountFlags::RDONLY),
-    ];
-    let flags = flags.into_iter().filter(|(attribute, _)| filesystem.attributes.contains(*attribute));
-    let flags = flags.fold(MountFlags::empty(), |flags, (_, flag)| flags | flag);
-    let (source, kind) = (filesystem.source.as_str(), filesystem.kind.as_str());
-    Ok(mount(source, over.unwrap_or_default(), kind, flags, Some(options.as_c_str()))?)
-}
-
-/// The mount that was attached over a directory, attached nowhere any more.
-fn taken_away(directory: &str) -> io::Result<OwnedFd> {
-    let tree = open_tree(CWD, directory, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC);
-    unmount(directory, UnmountFlags::DETACH)?;
-    Ok(tree?)
-}
-
-fn first(filesystem: &Filesystem) -> io::Result<&str> {
-    let first = filesystem.options.iter().find_map(|option| option.strip_prefix(LOWER));
-    first.ok_or_else(|| io::Error::other("it has no layers"))
-}
-
-/// All lower directories, by their descriptors' numbers.
-fn lower(settings: &[Setting<'_>]) -> String {
-    let numbers = settings.iter().filter_map(|setting| match setting {
-        Setting::Directory("lowerdir+", fd) => Some(fd.as_raw_fd().to_string()),
-        _ => None,
-    });
-    numbers.collect::<Vec<_>>().join(":")
-}
-
-/// The options as mount(2) reads them.
-fn page(settings: &[Setting<'_>]) -> CString {
-    let others = settings.iter().filter_map(|setting| match setting {
-        Setting::Directory("lowerdir+", _) => None,
-        Setting::Directory(key, fd) => Some(format!("{key}={}", fd.as_raw_fd())),
-        Setting::Value(key, value) => Some(format!("{key}={value}")),
-        Setting::Flag(key) => Some((*key).to_owned()),
-    });
-    let options: Vec<String> = std::iter::once(format!("lowerdir={}", lower(settings))).chain(others).collect();
-    CString::new(options.join(",")).unwrap_or_default()
 }
 
 #[cfg(test)]
