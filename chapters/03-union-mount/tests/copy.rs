@@ -181,7 +181,7 @@ fn reflinks(test: &TestHost) {
         rustix::fs::sync();
         let free = |()| rustix::fs::statvfs(&place).map(|fs| fs.f_bfree * fs.f_frsize).expect("a file system");
         let before = free(());
-        let part = Copy { containers: place.join("containers"), reflink, ..copy(test, &[top.clone()]) };
+        let part = Copy { containers: place.join("containers"), reflink, ..copy(test, std::slice::from_ref(&top)) };
         part.prepare(&host, &id()).expect("copied");
         rustix::fs::sync();
         let used = before.saturating_sub(free(()));
