@@ -1,5 +1,5 @@
-//! `ch03`: a command in layers over a directory, in eight namespaces of its own; and one more command in a container
-//! that runs.
+//! `ch03`: `ch02` with layers. A command in layers over a directory, in eight namespaces of its own; and one more command
+//! in a container that runs.
 
 #![forbid(unsafe_code)]
 
@@ -13,15 +13,16 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use conex_cgroups::{Cgroup, Limits, World};
 use conex_kernel::{Error, Format, Kernel, Narration, RawMode, Relayed, Result, expect_children, relay, size_of};
 use conex_namespaces::{
-    ContainerId, Facts, Finished, Host, IdMaps, IdRange, Part, Plan, Process, Running, Target, User, dry_run,
-    exit_status, spawn,
+    ContainerId, Directory, Facts, Finished, Host, IdMaps, IdRange, Part, Plan, Process, Running, Target, User,
+    dry_run, exit_status, spawn,
 };
 use conex_overlay::Overlay;
 use rustix::{stdio, termios::isatty};
 
-/// Chapter 3 of conex: the union mount.
+/// Chapter 3 of conex: namespaces, cgroups and the union mount.
 #[derive(Parser)]
 #[command(name = "ch03", max_term_width = 100)]
 struct Cli {
@@ -50,6 +51,9 @@ struct Run {
     /// Make the root read-only.
     #[arg(long)]
     read_only: bool,
+    /// A limit: memory=64m, cpus=0.5, pids=100 (may be repeated).
+    #[arg(long, value_name = "LIMIT")]
+    limit: Vec<String>,
     /// Lay this directory over the root and those before it (may be repeated).
     #[arg(long, value_name = "DIR")]
     layer: Vec<PathBuf>,
@@ -128,9 +132,10 @@ fn fail(error: &Error) -> u8 {
 fn run_container(run: &Run) -> Result<u8> {
     let id = ContainerId::random()?;
     let (host, narration) = host(&run.common)?;
-    let layers = std::iter::once(&run.rootfs).chain(&run.layer).cloned().collect();
-    let root = Overlay { read_only: run.read_only, ..Overlay::passing(layers) };
-    let parts: &[&dyn Part] = &[&root];
+    let root = Directory { path: run.rootfs.clone(), read_only: run.read_only };
+    let root = Overlay::over(root, &run.layer);
+    let cgroup = Cgroup::new(World::probe()?, Limits::parse(&run.limit)?);
+    let parts: &[&dyn Part] = &[&cgroup, &root];
     let mut plan = Plan::isolated(&host.facts, &id, process(&run.common, &run.command)?);
     if !run.map.is_empty() {
         let ranges = run.map.iter().map(|range| IdRange::parse(range)).collect::<Result<_>>()?;
@@ -149,6 +154,7 @@ fn exec_in_container(exec: &Exec) -> Result<u8> {
     let id = ContainerId::random()?;
     let (host, narration) = host(&exec.common)?;
     let mut plan = Plan::joining(&Target::of_pid(exec.pid)?, process(&exec.common, &exec.command)?)?;
+    Cgroup::new(World::probe()?, Limits::default()).adopt_beside(exec.pid, &mut plan);
     plan.user = User::parse(&exec.common.user)?;
     plan.console = console();
     live(&host, &id, &[], plan, narration.as_deref())

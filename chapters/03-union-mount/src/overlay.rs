@@ -4,7 +4,7 @@
 use std::{ffi::OsStr, os::fd::AsFd, path::PathBuf};
 
 use conex_kernel::{Error, Result, operations::Filesystem};
-use conex_namespaces::{ContainerId, Facts, Host, Part, Plan, RootPlan, Source};
+use conex_namespaces::{ContainerId, Directory, Facts, Host, Part, Plan, RootPlan, Source};
 use rustix::{fs::fstat, mount::MountAttrFlags};
 
 use crate::{
@@ -33,9 +33,12 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// Of a container that leaves nothing: what it writes goes to the directory for temporary files, and away with it.
-    pub fn passing(layers: Vec<PathBuf>) -> Self {
-        Self { layers, stub: None, containers: std::env::temp_dir(), keep: Keep::Nothing, read_only: false }
+    /// Layers, the lowest first, over a root that is a directory, for a container that leaves nothing: what it writes
+    /// goes to the directory for temporary files, and away with it.
+    pub fn over(root: Directory, layers: &[PathBuf]) -> Self {
+        let (containers, read_only) = (std::env::temp_dir(), root.read_only);
+        let layers = std::iter::once(root.path).chain(layers.iter().cloned()).collect();
+        Self { layers, stub: None, containers, keep: Keep::Nothing, read_only }
     }
 
     /// What a container changed in its image, sorted by path; nothing if it never ran. The host's rights decide whose
@@ -104,6 +107,9 @@ impl Part for Overlay {
         layers::check(&stack)?;
         layers::check_apart(&stack, &self.containers, id)?;
         filesystems::check_writable(&self.containers)?;
+        if host.kernel.is_dry() {
+            return Ok(());
+        }
         place.make()?;
         if place.make_directory(UPPER, 0o755)? {
             self.dress(&place, Marks::of(&host.facts))?;

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
             Case::user("a_user_s_view_is_refused_in_words", users_view),
             Case::root("ch03_lays_its_layers_over_the_root_and_leaves_nothing", ch03),
             Case::user("ch03_lays_its_layers_over_the_root_and_leaves_nothing_as_a_user", ch03),
+            Case::root("a_dry_run_makes_nothing_and_its_script_makes_the_same_root", script)
+                .with(&["unshare", "mount"]),
         ],
         &[env!("CARGO_BIN_EXE_ch03")],
     )
@@ -161,7 +163,7 @@ fn stub(test: &TestHost) {
     fs::create_dir(image.join("bin")).expect("a directory");
     fs::copy(test.rootfs("base").join("bin/busybox"), image.join("bin/sh")).expect("copied");
     for read_only in [false, true] {
-        let root = Overlay { stub: Some(stub.clone()), read_only, ..overlay(test, &[image.clone()]) };
+        let root = Overlay { stub: Some(stub.clone()), read_only, ..overlay(test, std::slice::from_ref(&image)) };
         succeed(&host, &root, Ids::Host, "test -f /etc/hosts; test -e /proc/self; test -c /dev/null");
         assert_eq!(root.changes(&host, &id()).expect("read"), []);
         assert!(!upper(test).exists(), "nothing was written, so nothing is kept");
@@ -260,4 +262,26 @@ fn ch03(test: &TestHost) {
     let output = test.run(twice.arg("run").arg("--layer").arg(&base).arg(&base).arg("true"));
     assert_eq!(output.status, 125);
     assert!(output.err.contains("are the same directory"), "{}", output.err);
+}
+
+fn script(test: &TestHost) {
+    let (base, top) = (test.rootfs("base"), layer(test, "top", TOP));
+    let temporary = test.directory("tmp");
+    let run = |options: &[&str]| {
+        let mut command = Command::new(test.program("ch03"));
+        command.env("TMPDIR", &temporary).arg("run").args(options).args(["--map", "0:0:65536", "--hostname", "box"]);
+        command.arg("--layer").arg(&top).arg(&base);
+        test.run(command.args(["sh", "-c", "cat /data/changed; echo x > /data/added; cat /data/added; ls /"]))
+    };
+    let before = test.fingerprint();
+    let dry = run(&["--dry-run", "--explain=sh"]);
+    assert_eq!(dry.status, 0, "{}", dry.err);
+    before.assert_same(&test.fingerprint(), "after a dry run");
+    assert_eq!(look(&temporary).len(), 1);
+    let lower = format!("lowerdir={}:{},upperdir=", top.display(), base.display());
+    assert!(dry.err.contains(&lower), "{}", dry.err);
+    let file = test.directory("script").join("script");
+    fs::write(&file, &dry.err).expect("a file");
+    let scripted = test.run(Command::new("sh").arg(&file));
+    assert_eq!(scripted.out, run(&[]).success(), "{}", scripted.err);
 }

@@ -80,7 +80,8 @@ pub(crate) fn containers(test: &TestHost) -> PathBuf {
 }
 
 pub(crate) fn overlay(test: &TestHost, layers: &[PathBuf]) -> Overlay {
-    Overlay { containers: containers(test), keep: Keep::Writes, ..Overlay::passing(layers.to_vec()) }
+    let (containers, keep) = (containers(test), Keep::Writes);
+    Overlay { layers: layers.to_vec(), stub: None, containers, keep, read_only: false }
 }
 
 pub(crate) fn copy(test: &TestHost, layers: &[PathBuf]) -> Copy {
