@@ -13,7 +13,7 @@ use std::{
 
 use conex_kernel::{Links, open_inside};
 use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, chmodat, openat, renameat, unlinkat},
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, chmodat, openat, renameat_with, unlinkat},
     io::Errno,
 };
 
@@ -48,44 +48,55 @@ pub(crate) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// How deep one walk goes: what lies deeper is moved up first, so that no tree takes all our descriptors.
+/// How deep one walk goes: what lies deeper is moved up first, so that no tree takes all our descriptors or our stack.
 const DEPTH_MAX: usize = 64;
 
 /// Removes `name` and all below it, whatever it is; what is not there is removed already.
 pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
-    let mut walk = Removal { top: parent, deep: Vec::new(), count: 0 };
-    walk.remove(parent, name, 0)?;
-    while let Some(name) = walk.deep.pop() {
-        walk.remove(parent, &name, 0)?;
+    let Some(top) = unlink(parent, name)? else { return Ok(()) };
+    let mut moved = 0;
+    loop {
+        let entries = names(top.as_fd())?;
+        if entries.is_empty() {
+            return Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?);
+        }
+        entries.iter().try_for_each(|entry| remove_below(top.as_fd(), top.as_fd(), entry, (1, &mut moved)))?;
     }
-    Ok(())
 }
 
-struct Removal<'a> {
-    top: BorrowedFd<'a>,
-    deep: Vec<OsString>,
-    count: usize,
+fn remove_below(
+    top: BorrowedFd<'_>,
+    parent: BorrowedFd<'_>,
+    name: &OsStr,
+    (depth, moved): (usize, &mut usize),
+) -> io::Result<()> {
+    let Some(directory) = unlink(parent, name)? else { return Ok(()) };
+    if depth == DEPTH_MAX {
+        return move_up(top, parent, name, moved);
+    }
+    for entry in names(directory.as_fd())? {
+        remove_below(top, directory.as_fd(), &entry, (depth + 1, moved))?;
+    }
+    Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
 }
 
-impl Removal<'_> {
-    fn remove(&mut self, parent: BorrowedFd<'_>, name: &OsStr, depth: usize) -> io::Result<()> {
-        match unlinkat(parent, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => return Ok(()),
-            Err(Errno::ISDIR | Errno::PERM) => {}
-            Err(errno) => return Err(errno.into()),
+/// Into the topmost directory that is removed: whatever happens to us, it is still below that.
+fn move_up(top: BorrowedFd<'_>, parent: BorrowedFd<'_>, name: &OsStr, moved: &mut usize) -> io::Result<()> {
+    loop {
+        *moved += 1;
+        match renameat_with(parent, name, top, format!("moved-{moved}"), RenameFlags::NOREPLACE) {
+            Err(Errno::EXIST) => {}
+            renamed => return Ok(renamed?),
         }
-        if depth == DEPTH_MAX {
-            let aside = OsString::from(format!(".conex-removed-{}", self.count));
-            self.count += 1;
-            renameat(parent, name, self.top, &aside)?;
-            self.deep.push(aside);
-            return Ok(());
-        }
-        let directory = open_any(parent, name)?;
-        for entry in names(directory.as_fd())? {
-            self.remove(directory.as_fd(), &entry, depth + 1)?;
-        }
-        Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+    }
+}
+
+/// Removes what is no directory; gives one that is, opened.
+fn unlink(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Option<OwnedFd>> {
+    match unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(None),
+        Err(Errno::ISDIR | Errno::PERM) => open_any(parent, name).map(Some),
+        Err(errno) => Err(errno.into()),
     }
 }
 

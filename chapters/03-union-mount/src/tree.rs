@@ -71,14 +71,14 @@ impl<'a> Copying<'a> {
 
     /// One name; whether it is a directory that has to be gone into.
     fn one(&mut self, from: Name<'_>, into: Name<'_>, path: &Path) -> io::Result<bool> {
-        let found = entry(from.0, from.1, self.marks)?;
-        if found != Some(Entry::Directory) {
+        let Some(found) = entry(from.0, from.1, self.marks)? else { return Ok(false) };
+        if found != Entry::Directory {
             directory::remove(into.0, into.1)?;
         }
         match found {
-            None | Some(Entry::Whiteout) => Ok(false),
-            Some(Entry::Directory | Entry::OpaqueDirectory) => make_directory(into).map(|()| true),
-            Some(Entry::File) => self.file(from, into, path).map(|()| false),
+            Entry::Whiteout => Ok(false),
+            Entry::Directory | Entry::OpaqueDirectory => make_directory(into).map(|()| true),
+            Entry::File => self.file(from, into, path).map(|()| false),
         }
     }
 

@@ -208,7 +208,7 @@ fn metacopy(test: &TestHost) {
     assert_eq!(told(&root, &host), "C /d\nC /d/kept");
 }
 
-/// Method: five thousand directories in each other, one of which nobody may enter: as a program can make them.
+/// Method: five thousand directories in each other, some of which nobody may enter: as a program can make them.
 fn deep(test: &TestHost) {
     let host = host(test, Kernel::quiet());
     let root = overlay(test, &[test.rootfs("base")]);
@@ -222,9 +222,12 @@ fn deep(test: &TestHost) {
         directory = next;
     }
     drop(directory);
-    let mut closed = upper(test);
-    (0..300).for_each(|_| closed.push("dd"));
-    fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0)).expect("closed to all");
+    // Where the walk moves up what is deeper, and elsewhere.
+    for depth in [300, 66, 65, 64, 63] {
+        let closed: PathBuf = std::iter::once(upper(test)).chain((0..depth).map(|_| "dd".into())).collect();
+        fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o0)).expect("closed to all");
+    }
+    fs::create_dir(upper(test).join("moved-1")).expect("a name that the walk would choose");
     let error = root.changes(&host, &id()).expect_err("deeper than 4096 bytes, or closed");
     assert!([Some(nix::libc::ENAMETOOLONG), Some(nix::libc::EACCES)].contains(&error.errno()), "{}", error.cause);
     conex_namespaces::Part::cleanup(&passing, &host, &id()).expect("removed");

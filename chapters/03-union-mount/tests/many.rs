@@ -125,6 +125,8 @@ fn untouched(test: &TestHost) {
     let (inodes, bytes) = cost(&own);
     say(&format!("while it runs: {inodes} inodes, {bytes} bytes"));
     assert!(inodes <= 12 && bytes <= 32 << 10);
+    // CVE-2021-41091: a set-user-id program of an image is not for the host's users.
+    assert_eq!(own.metadata().expect("it is there").mode() & 0o777, 0o700);
     drop(running);
     assert!(!own.exists(), "nothing once it has ended");
     test.run(Command::new("umount").arg(&place)).success();
