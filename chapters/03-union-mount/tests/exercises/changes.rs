@@ -61,7 +61,7 @@ fn told(test: &TestHost) {
         fs::remove_file(root.join("removed")).and_then(|()| fs::remove_dir_all(root.join("became"))).expect("removed");
         fs::write(root.join("became"), "").expect("written");
         let found = compare(&upper(&own.join("upper")), &names(&lower), Below::Merged);
-        expect(&found, &["C changed", "C entered", "A new", "A made", "D removed", "C became"]);
+        expect(&found, &["C became", "C changed", "C entered", "A made", "A new", "D removed"]);
     });
 }
 
