@@ -45,7 +45,10 @@ pub(super) fn make(filesystem: &Filesystem, settings: &[Setting<'_>]) -> io::Res
 fn at_once(filesystem: &Filesystem, settings: &[Setting<'_>]) -> io::Result<OwnedFd> {
     let context = fsopen(filesystem.kind.as_str(), FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(context.as_fd(), "source", filesystem.source.as_str())?;
-    fsconfig_set_string(context.as_fd(), "lowerdir", lower(settings))?;
+    let layers = lower(settings);
+    if !layers.is_empty() {
+        fsconfig_set_string(context.as_fd(), "lowerdir", layers)?;
+    }
     for setting in settings {
         match setting {
             Setting::Directory("lowerdir+", _) => {}
