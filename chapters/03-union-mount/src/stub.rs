@@ -7,6 +7,7 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
     path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use conex_kernel::{Error, Result};
@@ -23,6 +24,9 @@ const DIRECTORIES: [&str; 4] = ["dev", "etc", "proc", "sys"];
 /// Files that are mounted over.
 const FILES: [&str; 3] = ["etc/hostname", "etc/hosts", "etc/resolv.conf"];
 
+/// How many this process has begun to make, so that each has a name of its own.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
 /// Makes the stub layer at `path`, unless it is there. Whoever looks sees all of it or none, also if several make it.
 pub fn make_stub(path: &Path) -> Result<()> {
     let operation = || format!("make the stub layer {}", path.display());
@@ -34,7 +38,7 @@ pub fn make_stub(path: &Path) -> Result<()> {
         return Err(Error::refused(NAME, operation(), "it has no name in a directory"));
     };
     let parent = directory::open(parent).map_err(failed)?;
-    let mut aside = OsString::from(format!(".making-{}-", std::process::id()));
+    let mut aside = OsString::from(format!(".making-{}-{}-", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));
     aside.push(name);
     let made = make_aside(parent.as_fd(), &aside).and_then(|()| {
         match renameat_with(&parent, &aside, &parent, name, RenameFlags::NOREPLACE) {

@@ -13,7 +13,12 @@ use conex_kernel::{
 use conex_namespaces::{ContainerId, Host, Part};
 use rustix::mount::MountAttrFlags;
 
-use crate::{LAYERS_MAX, NAME, Overlay, marks::Marks, overlay::filesystem, place::UPPER};
+use crate::{
+    LAYERS_MAX, NAME, Overlay,
+    marks::Marks,
+    overlay::filesystem,
+    place::{UPPER, WORK},
+};
 
 /// What is done by a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +46,11 @@ impl Overlay {
                 return make(host, conex_kernel::operations::Filesystem { attributes: shared, ..filesystem });
             }
             // One more layer; or, where that would be too many, what is written as such.
-            Access::Read if upper.is_dir() && stack.len() == LAYERS_MAX => self.writable(&host.facts, id),
+            Access::Read if upper.is_dir() && stack.len() == LAYERS_MAX => {
+                // The kernel wants a work directory, although nothing will be written; `cleanup` takes it away.
+                self.place(id).make_directory(WORK, 0o700)?;
+                self.writable(&host.facts, id)
+            }
             Access::Read => {
                 stack.extend(upper.is_dir().then_some(upper));
                 if let [only] = stack.as_slice() {
