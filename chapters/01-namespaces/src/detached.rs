@@ -50,7 +50,10 @@ impl Trees {
                 fallbacks::check_mapped_overlay(facts, part)?;
                 None
             }
-            Some(_) if fallbacks::child_makes_overlays(facts) => None,
+            Some((part, overlay)) if fallbacks::child_makes_overlay(facts, overlay) => {
+                fallbacks::check_child_s_overlay(facts, part, &plan.namespaces.user)?;
+                None
+            }
             Some((part, overlay)) => Some(make_overlay(kernel, facts, part, overlay, None)?),
             None => cloned(plan.root.as_ref().and_then(|root| root_wish(plan, root)))?,
         };

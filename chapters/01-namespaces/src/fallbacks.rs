@@ -109,10 +109,26 @@ pub(crate) fn child_clones_trees(facts: &crate::Facts) -> bool {
     !facts.is_privileged()
 }
 
-/// How an overlay is made here, by whom it can be: one that has to be attached for a moment only by the child, whose
-/// mounts nobody else sees.
-pub(crate) fn child_makes_overlays(facts: &crate::Facts) -> bool {
-    child_clones_trees(facts) || LayersBy::of(facts.kernel) == LayersBy::Page
+/// Whether an overlay can only be made by the child: one that has to be attached for a moment, since nobody else sees the
+/// child's mounts.
+pub(crate) fn child_makes_overlay(facts: &crate::Facts, overlay: &Filesystem) -> bool {
+    let layers = overlay.options.iter().filter(|option| option.starts_with("lowerdir+=")).count();
+    child_clones_trees(facts) || layers > LayersBy::of(facts.kernel).detached_max()
+}
+
+/// Refuses to let root's child make one in a user namespace of its own, where it could not write root's marks.
+pub(crate) fn check_child_s_overlay(
+    facts: &crate::Facts,
+    part: &'static str,
+    user: &Slot<crate::IdMaps>,
+) -> Result<()> {
+    if child_clones_trees(facts) || user.is_host() {
+        return Ok(());
+    }
+    let (major, minor) = facts.kernel;
+    let why =
+        format!("this is Linux {major}.{minor}, where that many layers can't be seen in a user namespace of root's");
+    Err(Error::refused(part, "make the root", why).with_hint("use fewer layers, or run it as an ordinary user"))
 }
 
 /// Refuses an overlay that would have to be seen through an id map: layers that are mapped and attached nowhere are for

@@ -64,17 +64,13 @@ impl Overlay {
     }
 }
 
-/// What certainly fits into one option of the mount API, of 256 bytes: larger ones take mount(2), which attaches.
-const OLD_LAYERS_MAX: usize = 60;
-
 fn make(host: &Host, filesystem: conex_kernel::operations::Filesystem) -> Result<OwnedFd> {
     let by = LayersBy::of(host.facts.kernel);
     let layers = filesystem.options.iter().filter(|option| option.starts_with("lowerdir+=")).count();
-    if by == LayersBy::Page && layers > OLD_LAYERS_MAX {
-        let (major, minor) = host.facts.kernel;
-        let why = format!(
-            "this is Linux {major}.{minor}, which shows {OLD_LAYERS_MAX} layers without attaching them, not {layers}"
-        );
+    if layers > by.detached_max() {
+        let ((major, minor), most) = (host.facts.kernel, by.detached_max());
+        let why =
+            format!("this is Linux {major}.{minor}, which shows {most} layers without attaching them, not {layers}");
         return Err(Error::refused(NAME, "look at a container's root", why).with_hint("start it and look inside"));
     }
     let made = host.kernel.perform(NAME, MakeOverlay { filesystem: &filesystem, by, seen_by: None });

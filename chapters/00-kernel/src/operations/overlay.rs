@@ -43,6 +43,15 @@ impl LayersBy {
             _ => Self::Descriptor,
         }
     }
+
+    /// How many lower directories certainly become an overlay that is never attached.
+    pub fn detached_max(self) -> usize {
+        match self {
+            // One option has 256 bytes, and a descriptor's number up to three digits.
+            Self::Page => 60,
+            _ => 500,
+        }
+    }
 }
 
 /// Makes an overlay that is attached nowhere yet. Its file system has an option `lowerdir+=PATH` for each lower directory,
