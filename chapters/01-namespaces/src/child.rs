@@ -80,7 +80,7 @@ impl<'a> Child<'a> {
     /// From the clone to exec.
     pub(crate) fn live(self) -> Result<()> {
         let Self { kernel, facts, plan, trees, cgroups, pair, .. } = self;
-        expect(&pair, &Message::Mapped)?;
+        let made = expect(&pair, &Message::Mapped)?;
         // Before anything else, so that whatever it does counts.
         cgroups.join(&kernel)?;
         if let Some(value) = plan.oom_score_adj {
@@ -93,7 +93,8 @@ impl<'a> Child<'a> {
         let terminal = match &plan.root {
             Some(root) => {
                 kernel.perform(NAME, MakePrivate)?;
-                let attached = mounts::attach_root(&kernel, plan, root, &trees)?;
+                let ready = trees.root.as_ref().or(made.as_ref());
+                let attached = mounts::attach_root(&kernel, facts, plan, root, ready)?;
                 let root = Root { fd: attached.as_fd(), path: mounts::root_path(root) };
                 mounts::mount_all(&kernel, plan, &trees, root)?;
                 name_and_link(&kernel, plan)?;
@@ -130,10 +131,10 @@ pub(crate) fn report(pair: &Pair, error: Error) -> u8 {
     FAILED
 }
 
-/// Waits for one message; a parent that died ends the child.
-fn expect(pair: &Pair, message: &Message) -> Result<()> {
+/// Waits for one message, and for what comes along; a parent that died ends the child.
+fn expect(pair: &Pair, message: &Message) -> Result<Option<OwnedFd>> {
     match pair.receive()? {
-        Some((got, _)) if std::mem::discriminant(&got) == std::mem::discriminant(message) => Ok(()),
+        Some((got, along)) if std::mem::discriminant(&got) == std::mem::discriminant(message) => Ok(along),
         Some((got, _)) => Err(Error::refused(NAME, "wait for the parent", format!("it said {got:?}, not {message:?}"))),
         None => Err(Error::refused(NAME, "wait for the parent", "it is gone")),
     }

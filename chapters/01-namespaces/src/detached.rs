@@ -11,7 +11,7 @@ use std::{
 
 use conex_kernel::{
     Error, Kernel, Result,
-    operations::{CloneTree, SetTree},
+    operations::{CloneTree, Filesystem, LayersBy, MakeOverlay, SeenBy, SetTree},
 };
 use rustix::{
     fs::{FileType, fstat, major, minor},
@@ -44,19 +44,33 @@ impl Trees {
             return Ok(Self { root: None, mounts: plan.mounts.iter().map(|_| None).collect() });
         }
         let cloned = |wish: Option<Wish<'_>>| wish.map(|wish| clone_tree(kernel, &wish)).transpose();
-        let root = cloned(plan.root.as_ref().and_then(|root| root_wish(plan, root)))?;
+        let root = match plan.root.as_ref().and_then(|root| overlay_of(root).map(|overlay| (root.part, overlay))) {
+            // It is made once there is a map, from layers that are seen through it.
+            Some((part, _)) if is_mapped(plan, Owners::Mapped) => {
+                fallbacks::check_mapped_overlay(facts, part)?;
+                None
+            }
+            Some((part, overlay)) if fallbacks::child_makes_overlay(facts, overlay) => {
+                fallbacks::check_child_s_overlay(facts, part, &plan.namespaces.user)?;
+                None
+            }
+            Some((part, overlay)) => Some(make_overlay(kernel, facts, part, overlay, None)?),
+            None => cloned(plan.root.as_ref().and_then(|root| root_wish(plan, root)))?,
+        };
         let mounts = plan.mounts.iter().map(|mount| cloned(mount_wish(plan, mount))).collect::<Result<_>>()?;
         Ok(Self { root, mounts })
     }
 
-    /// Shows the id-mapped ones through the user namespace of process `pid`.
-    pub(crate) fn map_ids(&self, kernel: &Kernel, plan: &Plan, pid: i32) -> Result<()> {
+    /// Shows the id-mapped ones through the user namespace of process `pid`; gives the root, if it is made only now.
+    pub(crate) fn map_ids(&self, kernel: &Kernel, facts: &Facts, plan: &Plan, pid: i32) -> Result<Option<OwnedFd>> {
         let root = self.root.as_ref().zip(plan.root.as_ref().and_then(|root| root_wish(plan, root)));
         let mounts = self.mounts.iter().zip(&plan.mounts);
         let mounts = mounts.filter_map(|(tree, mount)| tree.as_ref().zip(mount_wish(plan, mount)));
         let all: Vec<_> = root.into_iter().chain(mounts).filter(|(_, wish)| wish.mapped).collect();
-        if all.is_empty() {
-            return Ok(());
+        let overlay = plan.root.as_ref().and_then(|root| overlay_of(root).map(|overlay| (root.part, overlay)));
+        let overlay = overlay.filter(|_| is_mapped(plan, Owners::Mapped) && !fallbacks::child_clones_trees(facts));
+        if all.is_empty() && overlay.is_none() {
+            return Ok(None);
         }
         let namespace = match kernel.is_dry() {
             true => PathBuf::from("/dev/null"),
@@ -64,14 +78,50 @@ impl Trees {
         };
         let namespace = fs::File::open(&namespace)
             .map_err(|error| Error::new(NAME, format!("open {}", namespace.display()), &error))?;
+        let hint = |error: Error| {
+            error.with_hint(
+                "this file system can't be seen through an id map; keep the host's ids: --map 0:0:4294967295",
+            )
+        };
         all.iter().try_for_each(|(tree, wish)| {
-            kernel.perform(wish.part, wish.set(tree, Some(namespace.as_fd()))).map_err(|error| {
-                error.with_hint(
-                    "this file system can't be seen through an id map; keep the host's ids: --map 0:0:4294967295",
-                )
-            })
-        })
+            kernel.perform(wish.part, wish.set(tree, Some(namespace.as_fd()))).map_err(hint)
+        })?;
+        let (uid, gid) = (root_of(pid, "uid_map"), root_of(pid, "gid_map"));
+        let seen_by = SeenBy { namespace: namespace.as_fd(), uid, gid };
+        overlay.map(|(part, overlay)| make_overlay(kernel, facts, part, overlay, Some(seen_by))).transpose()
     }
+}
+
+/// Who root of a process's user namespace is here. Without a map, as in a dry run, it is root.
+fn root_of(pid: i32, map: &str) -> u32 {
+    let map = fs::read_to_string(format!("/proc/{pid}/{map}")).unwrap_or_default();
+    let outside = |line: &str| line.split_whitespace().nth(1).and_then(|id| id.parse().ok());
+    map.lines().find(|line| line.split_whitespace().next() == Some("0")).and_then(outside).unwrap_or(0)
+}
+
+/// The overlay that a root is, if it is one.
+pub(crate) fn overlay_of(root: &RootPlan) -> Option<&Filesystem> {
+    match &root.source {
+        Source::New(filesystem) if filesystem.kind == "overlay" => Some(filesystem),
+        _ => None,
+    }
+}
+
+/// An overlay, on either side.
+pub(crate) fn make_overlay(
+    kernel: &Kernel,
+    facts: &Facts,
+    part: &'static str,
+    filesystem: &Filesystem,
+    seen_by: Option<SeenBy<'_>>,
+) -> Result<OwnedFd> {
+    let made = kernel.perform(part, MakeOverlay { filesystem, by: LayersBy::of(facts.kernel), seen_by });
+    made.map_err(|error| match error.errno() {
+        Some(libc::EINVAL | libc::ELOOP) => {
+            error.with_hint("the kernel's log says which directory can't be in an overlay: dmesg")
+        }
+        _ => error,
+    })
 }
 
 /// The plan's root, cloned by the child.

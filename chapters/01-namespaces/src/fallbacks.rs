@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use conex_kernel::{Error, Kind, Links, Result, operations::Filesystem};
+use conex_kernel::{
+    Error, Kind, Links, Result,
+    operations::{Filesystem, LayersBy},
+};
 use rustix::mount::MountAttrFlags;
 
 use crate::{Mount, NAME, Namespaces, Owners, Plan, Slot, Source};
@@ -104,4 +107,37 @@ fn is_host_s(mount: &Mount) -> bool {
 /// in the container's alone, and reaches there what he reaches here.
 pub(crate) fn child_clones_trees(facts: &crate::Facts) -> bool {
     !facts.is_privileged()
+}
+
+/// Whether an overlay can only be made by the child: one that has to be attached for a moment, since nobody else sees the
+/// child's mounts.
+pub(crate) fn child_makes_overlay(facts: &crate::Facts, overlay: &Filesystem) -> bool {
+    let layers = overlay.options.iter().filter(|option| option.starts_with("lowerdir+=")).count();
+    child_clones_trees(facts) || layers > LayersBy::of(facts.kernel).detached_max()
+}
+
+/// Refuses to let root's child make one in a user namespace of its own, where it could not write root's marks.
+pub(crate) fn check_child_s_overlay(
+    facts: &crate::Facts,
+    part: &'static str,
+    user: &Slot<crate::IdMaps>,
+) -> Result<()> {
+    if child_clones_trees(facts) || user.is_host() {
+        return Ok(());
+    }
+    let (major, minor) = facts.kernel;
+    let why =
+        format!("this is Linux {major}.{minor}, where that many layers can't be seen in a user namespace of root's");
+    Err(Error::refused(part, "make the root", why).with_hint("use fewer layers, or run it as an ordinary user"))
+}
+
+/// Refuses an overlay that would have to be seen through an id map: layers that are mapped and attached nowhere are for
+/// newer kernels.
+pub(crate) fn check_mapped_overlay(facts: &crate::Facts, part: &'static str) -> Result<()> {
+    if LayersBy::of(facts.kernel) == LayersBy::Descriptor {
+        return Ok(());
+    }
+    let (major, minor) = facts.kernel;
+    let why = format!("this is Linux {major}.{minor}, and layers can be seen through an id map from 6.15 on");
+    Err(Error::refused(part, "make the root", why).with_hint("keep the host's ids: --map 0:0:4294967295"))
 }

@@ -18,15 +18,24 @@ use rustix::{
 };
 
 use crate::{
-    Mount, NAME, Owners, Plan, RootPlan, Source,
+    Facts, Mount, NAME, Owners, Plan, RootPlan, Source,
     detached::{self, Trees},
     proc,
 };
 
 /// Attaches the root; gives its descriptor, by which everything else is mounted.
-pub(crate) fn attach_root(kernel: &Kernel, plan: &Plan, root: &RootPlan, trees: &Trees) -> Result<OwnedFd> {
-    let tree = match (&trees.root, &root.source) {
+pub(crate) fn attach_root(
+    kernel: &Kernel,
+    facts: &Facts,
+    plan: &Plan,
+    root: &RootPlan,
+    ready: Option<&OwnedFd>,
+) -> Result<OwnedFd> {
+    let tree = match (ready, &root.source) {
         (Some(tree), _) => Some(tree.try_clone().map_err(|error| Error::new(root.part, "dup", &error))?),
+        (None, Source::New(filesystem)) if detached::overlay_of(root).is_some() => {
+            Some(detached::make_overlay(kernel, facts, root.part, filesystem, None)?)
+        }
         (None, Source::New(filesystem)) => Some(kernel.perform(root.part, MakeFilesystem { filesystem })?),
         (None, _) => detached::clone_root(kernel, plan, root)?,
     };
@@ -36,7 +45,7 @@ pub(crate) fn attach_root(kernel: &Kernel, plan: &Plan, root: &RootPlan, trees: 
         _ => None,
     };
     // A tree that the child cloned is never mapped, nor is a file system that it made.
-    let mapped = trees.root.is_some() && detached::is_mapped(plan, Owners::Mapped);
+    let mapped = ready.is_some() && detached::is_mapped(plan, Owners::Mapped);
     kernel.perform(
         root.part,
         AttachRoot { tree: tree.as_fd(), source: root_path(root), made, attributes: RootPlan::ATTRIBUTES, mapped },

@@ -1,7 +1,7 @@
 //! The life of a container from plan to end: `spawn → Waiting → Running → Finished`. The types hold the order.
 
 use std::{
-    os::fd::{BorrowedFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     rc::Rc,
 };
 
@@ -45,14 +45,14 @@ pub fn dry_run(host: &Host, id: &ContainerId, parts: &[&dyn Part], mut plan: Pla
     let trees = Rc::new(Trees::prepare(kernel, &host.facts, &plan)?);
     let cgroups = Rc::new(Cgroups::open(kernel, plan.cgroup.as_ref())?);
     clone_child(kernel, Child::new(kernel, &host.facts, &plan, trees.clone(), cgroups.clone())?)?;
-    write_maps(kernel, &plan, &trees, 0)?;
+    let root = write_maps(host, &plan, &trees, 0)?;
     // What the parent will say is said in advance, and what the child would have done is told in this process.
     let child = Child::new(kernel, &host.facts, &plan, trees, cgroups)?;
     if !plan.namespaces.joined().is_empty() {
         join::join(&child.kernel, &birth::early(&plan.namespaces))?;
     }
     let ours = parents_end(&child.parents_end)?;
-    ours.send(&Message::Mapped, None)?;
+    ours.send(&Message::Mapped, root.as_ref().map(AsFd::as_fd))?;
     ours.send(&Message::Go, None)?;
     child.live()
 }
@@ -87,8 +87,9 @@ fn birth(undo: &mut Undo<'_>, plan: &Plan) -> Result<(Pair, Target)> {
         Newborn::Usher(usher) => ushered(undo, &pair, usher)?,
     };
     undo.watch(target.clone());
-    write_maps(kernel, plan, &trees, target.pid()).map_err(|error| refusal::explain_map(error, &host.facts))?;
-    pair.send(&Message::Mapped, None)?;
+    let root =
+        write_maps(host, plan, &trees, target.pid()).map_err(|error| refusal::explain_map(error, &host.facts))?;
+    pair.send(&Message::Mapped, root.as_ref().map(AsFd::as_fd))?;
     undo.attach(&target)?;
     Ok((pair, target))
 }
@@ -107,11 +108,12 @@ fn ushered(undo: &mut Undo<'_>, pair: &Pair, usher: Target) -> Result<Target> {
     }
 }
 
-fn write_maps(kernel: &Kernel, plan: &Plan, trees: &Trees, pid: i32) -> Result<()> {
+/// Gives the root, if it could only be made now that there are maps.
+fn write_maps(host: &Host, plan: &Plan, trees: &Trees, pid: i32) -> Result<Option<OwnedFd>> {
     if let Slot::New(maps) = &plan.namespaces.user {
-        idmap::write_id_maps(kernel, pid, maps)?;
+        idmap::write_id_maps(&host.kernel, pid, maps)?;
     }
-    trees.map_ids(kernel, plan, pid)
+    trees.map_ids(&host.kernel, &host.facts, plan, pid)
 }
 
 /// The next message that is not a record, or `None` at the end; records go to the observer, a fault becomes its error.

@@ -11,7 +11,7 @@ use rustix::mount::{
     fsmount, fsopen, move_mount,
 };
 
-use super::tree::pretended;
+use super::{overlay::LOWER, tree::pretended};
 use crate::{Equivalent, Kind, Links, Operation, Root, inside, quoted};
 
 /// A file system to be made: type, options, and the attributes of its mount.
@@ -58,7 +58,11 @@ impl Filesystem {
     /// ` -o` and its words, as mount(8) takes them; without `ro`, which would make the file system itself read-only.
     fn options_words(&self) -> String {
         let attributes = attribute_names(self.attributes - MountAttrFlags::MOUNT_ATTR_RDONLY);
-        let words: Vec<&str> = attributes.into_iter().chain(self.options.iter().map(String::as_str)).collect();
+        let lower = |option: &&str| option.starts_with(LOWER);
+        let (layers, others): (Vec<&str>, Vec<&str>) = self.options.iter().map(String::as_str).partition(lower);
+        let layers: Vec<&str> = layers.into_iter().filter_map(|option| option.strip_prefix(LOWER)).collect();
+        let lowerdir = (!layers.is_empty()).then(|| format!("lowerdir={}", layers.join(":")));
+        let words: Vec<&str> = attributes.into_iter().chain(lowerdir.as_deref()).chain(others).collect();
         if words.is_empty() { String::new() } else { format!(" -o {}", quoted(&words.join(","))) }
     }
 

@@ -8,6 +8,8 @@ mod identity;
 mod limits;
 mod namespace;
 mod network;
+mod overlay;
+mod page;
 mod process;
 mod root;
 mod seal;
@@ -23,6 +25,7 @@ pub use identity::{BecomeRoot, MayNotDump, SetGroups, SetIds, WriteIdMap, WriteS
 pub use limits::{SetLimit, SetOomScoreAdj, SetUmask};
 pub use namespace::{ChildMain, ChildPanic, Clone, Cloned, Join, SetHostname, Unshare, WriteTimeOffsets};
 pub use network::LoopbackUp;
+pub use overlay::{LayersBy, MakeOverlay, SeenBy};
 pub use process::{BpfInstruction, ChangeDirectory, CloseDescriptors, Execute, Kill, LoadSeccomp, ParentDeathSignal};
 pub use root::{AttachRoot, DetachOldRoot, MakePrivate, PivotRoot};
 pub use seal::{Mask, RebindInside, RemountInside};

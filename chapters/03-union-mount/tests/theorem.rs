@@ -1,0 +1,180 @@
+//! The spine's theorem with this floor's parts: whatever goes wrong, wherever, the host is afterwards as it was before.
+
+#![forbid(unsafe_code)]
+
+mod rig;
+
+use std::{
+    cell::Cell,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    process::ExitCode,
+    rc::Rc,
+};
+
+use conex_kernel::{Error, Kernel, Observer, Record, Result, Side, Step};
+use conex_namespaces::{ContainerId, Facts, Host, Part, Running, Target, spawn};
+use conex_overlay::{Keep, Overlay};
+use rig::{Ids, all_ids, host, id, layer, plan};
+use testkit::{Case, TestHost};
+
+fn main() -> ExitCode {
+    testkit::run(
+        &[
+            Case::root("nothing_is_left_after_any_operation_goes_wrong_as_root", operations),
+            Case::user("nothing_is_left_after_any_operation_goes_wrong_as_a_user", operations),
+            Case::root("nothing_is_left_after_another_part_fails_as_root", hooks),
+            Case::user("nothing_is_left_after_another_part_fails_as_a_user", hooks),
+            Case::root("cleaning_up_may_happen_at_any_time_and_any_number_of_times", cleaning),
+        ],
+        &[],
+    )
+}
+
+/// Interferes with one operation, and counts all: the host's as they begin, the container's as they are told.
+struct Interferer {
+    at: Option<(Side, usize)>,
+    panics: bool,
+    begun: [Cell<usize>; 2],
+    told: Cell<usize>,
+}
+
+fn interferer(at: Option<(Side, usize)>, panics: bool) -> Rc<Interferer> {
+    Rc::new(Interferer { at, panics, begun: Default::default(), told: Cell::new(0) })
+}
+
+impl Observer for Interferer {
+    fn before(&self, step: &Step<'_>) -> io::Result<()> {
+        let count = &self.begun[usize::from(step.side == Side::Container)];
+        let number = count.replace(count.get() + 1);
+        let undoing = step.operation.to_string().starts_with("kill");
+        match self.at == Some((step.side, number)) && !undoing {
+            true if self.panics => panic!("told to panic"),
+            true => Err(io::Error::from_raw_os_error(nix::libc::EIO)),
+            false => Ok(()),
+        }
+    }
+
+    fn after(&self, record: Record) {
+        self.told.set(self.told.get() + usize::from(record.side == Side::Container));
+    }
+}
+
+fn parts(test: &TestHost) -> [Box<dyn Part>; 2] {
+    let layers: [PathBuf; 2] = [test.rootfs("base"), layer(test, "top", &[("a", "a")])];
+    let copy = conex_overlay::Copy { keep: Keep::Nothing, ..rig::copy(test, &layers) };
+    [Box::new(rig::overlay(test, &layers)), Box::new(copy)]
+}
+
+fn live(host: &Host, parts: &[&dyn Part], ids: Ids) -> Result<()> {
+    spawn(host, &id(), parts, plan(host, ids, &["true"]))?.start().and_then(Running::wait).map(drop)
+}
+
+/// Method: once without interference to count, then once for every operation of each side and way to go wrong; with a
+/// kernel of today, and told that it is an old one.
+fn operations(test: &TestHost) {
+    std::panic::set_hook(Box::new(|_| {}));
+    let usual = host(test, Kernel::quiet());
+    let parts = parts(test);
+    for ids in all_ids(&usual).iter().filter(|ids| !matches!(ids, Ids::Same)) {
+        for kernel in [usual.facts.kernel, (6, 1)] {
+            let old_and_mapped = kernel == (6, 1) && usual.facts.is_privileged() && matches!(ids, Ids::Mapped);
+            for part in parts.iter().take(if old_and_mapped { 0 } else { 2 }) {
+                let with = |observer: Rc<Interferer>| Host {
+                    facts: Facts { kernel, ..usual.facts.clone() },
+                    kernel: Kernel::observed(observer),
+                    ..usual.clone()
+                };
+                let counter = interferer(None, false);
+                live(&with(counter.clone()), &[part.as_ref()], *ids).expect("it works without interference");
+                let (on_host, in_container) = (counter.begun[0].get(), counter.told.get());
+                assert!(on_host >= 1 && in_container > 10, "{on_host} and {in_container} operations");
+                let places =
+                    (0..on_host).map(|n| (Side::Host, n)).chain((0..in_container).map(|n| (Side::Container, n)));
+                for (place, panics) in places.flat_map(|place| [(place, false), (place, true)]) {
+                    let host = with(interferer(Some(place), panics));
+                    let before = test.fingerprint();
+                    let outcome = catch_unwind(AssertUnwindSafe(|| live(&host, &[part.as_ref()], *ids)));
+                    let what = format!("{ids:?}, {kernel:?}, at {place:?}, panics: {panics}");
+                    before.assert_same(&test.fingerprint(), &what);
+                    match outcome {
+                        Ok(Ok(())) => panic!("{what}: nothing went wrong"),
+                        Ok(Err(error)) => assert!(
+                            error.to_string().contains(if panics { "told to panic" } else { "EIO" }),
+                            "{what}: {error}"
+                        ),
+                        Err(_) => assert!(panics && place.0 == Side::Host, "{what}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A part that fails at one hook.
+struct Failing(&'static str);
+
+impl Failing {
+    fn at(&self, hook: &str) -> Result<()> {
+        if self.0 == hook { Err(Error::refused("failing", hook, "told to fail")) } else { Ok(()) }
+    }
+}
+
+impl Part for Failing {
+    fn name(&self) -> &'static str {
+        "failing"
+    }
+    fn prepare(&self, _: &Host, _: &ContainerId) -> Result<()> {
+        self.at("prepare")
+    }
+    fn attach(&self, _: &Host, _: &Target) -> Result<()> {
+        self.at("attach")
+    }
+    fn cleanup(&self, _: &Host, _: &ContainerId) -> Result<()> {
+        self.at("cleanup")
+    }
+}
+
+fn hooks(test: &TestHost) {
+    let host = host(test, Kernel::quiet());
+    for root in parts(test) {
+        for hook in ["prepare", "attach", "cleanup"] {
+            let failing = Failing(hook);
+            let before = test.fingerprint();
+            for parts in [[root.as_ref(), &failing as &dyn Part], [&failing, root.as_ref()]] {
+                let outcome = live(&host, &parts, Ids::Mapped);
+                assert_eq!(outcome.is_err(), hook != "cleanup", "{hook}: {outcome:?}");
+                before.assert_same(&test.fingerprint(), &format!("after a failure in {hook}"));
+            }
+        }
+    }
+}
+
+/// Method: a container's directory as a crash leaves it, at each step of making it, and with writes in it.
+fn cleaning(test: &TestHost) {
+    let host = host(test, Kernel::quiet());
+    let [overlay, copy] = parts(test);
+    let before = test.fingerprint();
+    let own = rig::containers(test).join(id().as_str());
+    let before_containers = test.fingerprint();
+    before.assert_same(&before_containers, "the containers' directory was there");
+    for made in ["", "upper", "work", "work/work", "work/incompat/volatile", "rootfs.copying/x/y", "upper/x", "rootfs"]
+    {
+        let passing = Overlay { keep: Keep::Nothing, ..rig::overlay(test, &[]) };
+        for part in [overlay.as_ref(), copy.as_ref(), &passing as &dyn Part] {
+            std::fs::create_dir_all(own.join(made)).expect("made");
+            for _ in 0..2 {
+                part.cleanup(&host, &id()).expect("cleaned up");
+            }
+            let kept = own.join(made).exists();
+            assert!(!kept || ["upper/x", "rootfs"].contains(&made), "{made} is left");
+            passing.cleanup(&host, &id()).expect("cleaned up");
+            before.assert_same(&test.fingerprint(), &format!("after {made}"));
+        }
+    }
+    let kept = rig::overlay(test, &[]);
+    std::fs::create_dir_all(own.join("upper/x")).expect("made");
+    kept.cleanup(&host, &id()).expect("cleaned up");
+    assert!(own.join("upper/x").is_dir(), "what a container wrote is kept");
+}
