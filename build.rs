@@ -44,12 +44,18 @@ fn floors_of_a_learner() -> Vec<String> {
         git.args(["diff", "--quiet", "refs/workbook/base", "--"]).arg(entry.path().join("src"));
         // Status 1 is a difference; anything else, also no git, means that there is nothing to tell.
         if git.stderr(Stdio::null()).status().is_ok_and(|status| status.code() == Some(1)) {
-            let directory = entry.file_name().to_string_lossy().into_owned();
-            floors.extend(directory.split_once('-').map(|(_, floor)| floor.to_owned()));
+            floors.extend(floor(&entry.path()));
         }
     }
     floors.sort_unstable();
     floors
+}
+
+/// A floor's name is that of its package, without the project's: `overlay` of `chapters/03-union-mount`.
+fn floor(chapter: &Path) -> Option<String> {
+    let manifest = fs::read_to_string(chapter.join("Cargo.toml")).ok()?;
+    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"conex-"))?;
+    Some(name.trim_end_matches('"').to_owned())
 }
 
 /// Names a build of the shim: not a secret, only different for different bytes.

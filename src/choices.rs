@@ -27,6 +27,9 @@ pub struct Choices {
     pub image: Option<String>,
     /// On the host: the image's root, or the root.
     pub rootfs: PathBuf,
+    /// Directories of the host that lie on top of that, the lowest first.
+    #[serde(default)]
+    pub layers: Vec<PathBuf>,
     /// Whether the root can't be written.
     pub read_only: bool,
     /// The program and its arguments.
@@ -197,6 +200,7 @@ impl Choices {
             created_unix_ms: now_unix_ms(),
             image: None,
             rootfs,
+            layers: Vec::new(),
             read_only: false,
             arguments,
             environment: vec![PATH.to_owned(), format!("HOSTNAME={hostname}")],
@@ -232,6 +236,11 @@ impl Choices {
             remove: false,
             id: id.as_str().to_owned(),
         })
+    }
+
+    /// Whether what it writes goes into a layer of its own; otherwise its root is a directory of the user's.
+    pub(crate) fn is_layered(&self) -> bool {
+        self.image.is_some() || !self.layers.is_empty()
     }
 
     /// Its id, proved.

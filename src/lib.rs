@@ -31,6 +31,8 @@ pub use conex_cgroups as cgroups;
 pub use conex_kernel as kernel;
 /// Chapter 1, the spine: plans, parts, and containers that wait, run and end.
 pub use conex_namespaces as namespaces;
+/// Chapter 3, the union mount.
+pub use conex_overlay as overlay;
 
 pub use choices::{Choices, Device, Network, Shared, Tmpfs, Ulimit};
 pub use engine::{Created, Engine, Entry, Force};

@@ -57,7 +57,7 @@ impl Paths {
         for path in [&self.root, &self.run_root] {
             own_directory(path)?;
         }
-        for path in [self.containers(), self.names(), self.images(), self.programs()] {
+        for path in [self.containers(), self.names(), self.images(), self.layers(), self.programs()] {
             directory(&path)?;
         }
         Ok(())
@@ -101,6 +101,16 @@ impl Paths {
     /// The overlay's own working place beside it.
     pub fn work(&self, id: &ContainerId) -> PathBuf {
         self.container(id).join("work")
+    }
+
+    /// The layers of images, and the stub of all of them.
+    pub fn layers(&self) -> PathBuf {
+        self.root.join("layers")
+    }
+
+    /// The layer of mount points that lies on top of every image; another content would have another number.
+    pub fn stub(&self) -> PathBuf {
+        self.layers().join("stub-1")
     }
 
     /// What belongs to a container while it runs.

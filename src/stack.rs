@@ -1,9 +1,10 @@
 //! The one place where the floors meet: from a container's choices to its stack of parts and the plan that they fill.
 
 mod generated;
-mod overlay;
 mod rights;
 mod settings;
+
+use std::slice;
 
 use conex_kernel::operations::Filesystem;
 use rustix::mount::MountAttrFlags;
@@ -16,11 +17,11 @@ use crate::{
         ContainerId, Directory, Facts, Host, IdMaps, Mount, Namespaces, Owners, Part, Plan, Process, Slot, Source,
         Target, User,
     },
+    overlay::{Keep, Overlay, make_stub},
     paths::Paths,
     state::State,
 };
 use generated::Generated;
-use overlay::Overlay;
 
 /// The parts of one container, each with its own choices.
 pub(crate) struct Stack {
@@ -37,10 +38,15 @@ enum Root {
 impl Stack {
     /// Of a container.
     pub(crate) fn new(choices: &Choices, paths: &Paths) -> Result<Self> {
-        let id = choices.id()?;
-        let root = match choices.image {
-            None => Root::Directory(Directory { path: choices.rootfs.clone(), read_only: choices.read_only }),
-            Some(_) => Root::Overlay(Overlay::new(choices, paths, &id)),
+        let root = match choices.is_layered() {
+            false => Root::Directory(Directory { path: choices.rootfs.clone(), read_only: choices.read_only }),
+            true => Root::Overlay(Overlay {
+                layers: [slice::from_ref(&choices.rootfs), &choices.layers].concat(),
+                stub: Some(paths.stub()),
+                containers: paths.containers(),
+                keep: Keep::Writes,
+                read_only: choices.read_only,
+            }),
         };
         Ok(Self { cgroup: settings::cgroup(choices)?, root, generated: Generated::new(choices, paths) })
     }
@@ -50,7 +56,8 @@ impl Stack {
         self.cgroup.check()?;
         match &self.root {
             Root::Directory(directory) => Ok(directory.prepare(host, id)?),
-            Root::Overlay(overlay) => overlay.check(),
+            // Made with the first container of an image, for all.
+            Root::Overlay(overlay) => Ok(overlay.stub.as_deref().map_or(Ok(()), make_stub)?),
         }
     }
 

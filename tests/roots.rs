@@ -27,7 +27,7 @@ fn main() -> ExitCode {
             Case::root("a_tree_deeper_than_our_descriptors_is_removed", deep),
             Case::root("many_first_uses_of_starter_make_one_image", first_uses),
             Case::root("a_name_left_by_a_reboot_is_free", stale_name),
-            Case::root("a_root_that_no_overlay_can_say_is_refused", unspeakable),
+            Case::root("a_root_works_whatever_its_path_holds", unspeakable),
             Case::root("a_record_left_by_a_reboot_has_ended", rebooted),
         ],
         rig::PROGRAMS,
@@ -153,11 +153,11 @@ fn stale_name(test: &TestHost) {
 }
 
 fn unspeakable(test: &TestHost) {
-    let root = test.root.join("a:b");
+    let root = test.root.join("a:b,c\\d=e").join("x".repeat(250));
     let flags = ["--root", root.to_str().expect("text")];
     conex(test, &[&flags[..], &["image", "from-host", "box", "busybox"]].concat()).success();
-    let output = conex(test, &[&flags[..], &["run", "--rm", "box", "busybox", "true"]].concat());
-    assert!(output.status == 125 && output.err.contains("can't be a layer"), "{output:?}");
+    let output = conex(test, &[&flags[..], &["run", "--rm", "box", "busybox", "echo", "on"]].concat());
+    assert_eq!(output.success(), "on\n");
     assert!(entries(&root.join("containers")).is_empty());
 }
 

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             Case::root("a_container_without_rm_stays_until_it_is_removed", stays),
             Case::root("rm_leaves_nothing_as_root", removed),
             Case::user("rm_leaves_nothing_as_a_user", removed),
+            Case::root("layers_of_the_host_s_are_seen_as_one_root", layers),
             Case::root("an_image_is_never_written_to", untouched),
             Case::root("signals_are_passed_on_and_an_init_heeds_them", signals),
             Case::root("starter_works_where_the_shell_is_busybox", busybox),
@@ -122,13 +123,15 @@ fn removed(test: &TestHost) {
     let before = test.fingerprint();
     let script = "mkdir -p /made/here; echo x > /made/here/file; chmod 0 /made/here; exit 4";
     let arguments = ["run", "--rm", "--network", "none", "box", "busybox", "sh", "-c", script];
-    // The engine's own program is there from the first run on.
+    // The engine's own program and the layer of mount points are there from the first run on.
     assert_eq!(conex(test, &arguments).status, 4);
     let after = test.fingerprint();
     assert_eq!(conex(test, &arguments).status, 4);
     after.assert_same(&test.fingerprint(), "after one more run");
     let new = before.differences(&after);
-    assert!(new.iter().all(|line| line.contains("/bin/conex-shim-") || line.contains("/bin/.lock")), "{new:?}");
+    let kept =
+        |line: &String| ["/bin/conex-shim-", "/bin/.lock", "/layers/stub-1"].iter().any(|name| line.contains(name));
+    assert!(new.iter().all(kept), "{new:?}");
 }
 
 fn untouched(test: &TestHost) {
@@ -190,4 +193,28 @@ fn info(test: &TestHost) {
     }
     assert!(told.contains(&rustix::system::uname().release().to_string_lossy().into_owned()), "{told}");
     assert_eq!(conex(test, &["version"]).success(), format!("conex {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Method: three directories, of which the topmost has a whiteout; what the container writes is in none of them.
+fn layers(test: &TestHost) {
+    let (low, middle, top) = (test.rootfs("low"), test.directory("middle"), test.directory("top"));
+    fs::write(low.join("low"), "low\n").and_then(|()| fs::write(low.join("gone"), "")).expect("written");
+    fs::write(middle.join("low"), "middle\n")
+        .and_then(|()| fs::write(middle.join("both"), "middle\n"))
+        .expect("written");
+    fs::write(top.join("both"), "top\n").expect("written");
+    let whiteout = std::process::Command::new("mknod").arg(top.join("gone")).args(["c", "0", "0"]).status();
+    assert!(whiteout.expect("mknod").success());
+    let before = testkit::Fingerprint::take(&[&low, &middle, &top]);
+    let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let layers = [text(&low), text(&middle), text(&top)];
+    let flags: Vec<&str> = layers.iter().flat_map(|layer| ["--layer", layer]).collect();
+    let script = "cat /low /both; ls /gone 2>&1; echo mine > /low; rm /both; cat /etc/hostname | wc -l";
+    let output = conex(test, &[&["run", "--rm", "--network", "none"], &flags[..], &["sh", "-c", script]].concat());
+    assert_eq!(output.success(), "middle\ntop\nls: /gone: No such file or directory\n1\n");
+    before.assert_same(&testkit::Fingerprint::take(&[&low, &middle, &top]), "after a container wrote");
+    let twice = ["run", "--rm", "--layer", &layers[0], "--layer", &layers[0], "true"];
+    let refused = conex(test, &twice);
+    assert!(refused.status == 125 && refused.err.contains("error: overlay: "), "{refused:?}");
+    assert!(is_clean(test));
 }

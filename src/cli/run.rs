@@ -4,6 +4,7 @@ use std::{
     fs::OpenOptions,
     io::{self, Write},
     os::fd::OwnedFd,
+    path::PathBuf,
 };
 
 use clap::Args;
@@ -138,6 +139,12 @@ fn choices(flags: &RunFlags, words: &[String], engine: &Engine) -> Result<(Choic
         let path = std::path::absolute(rootfs).map_err(|error| Failure::io("find the root", &error))?;
         let root = Root { image: None, path: &path, config: Config::default() };
         return Ok((request::choices(flags, root, words, engine)?, None));
+    }
+    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|error| Failure::io("find a layer", &error));
+    if let [lowest, others @ ..] = flags.layer.iter().map(absolute).collect::<Result<Vec<_>>>()?.as_slice() {
+        let root = Root { image: None, path: lowest, config: Config::default() };
+        let choices = request::choices(flags, root, words, engine)?;
+        return Ok((Choices { layers: others.to_vec(), ..choices }, None));
     }
     let Some((image, words)) = words.split_first() else {
         let failure =

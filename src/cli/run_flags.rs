@@ -65,6 +65,9 @@ pub(super) struct RunFlags {
     /// Its root is this directory, and there is no image
     #[arg(long, value_name = "DIR")]
     pub(super) rootfs: Option<PathBuf>,
+    /// A layer of its root, the lowest first; hidden until images have layers
+    #[arg(long, value_name = "DIR", hide = true, conflicts_with = "rootfs")]
+    pub(super) layer: Vec<PathBuf>,
     /// Its name
     #[arg(long)]
     pub(super) name: Option<String>,

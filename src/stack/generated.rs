@@ -39,9 +39,9 @@ impl Generated {
         let resolvers = if host { of_host("/etc/resolv.conf") } else { String::new() };
         let name = choices.hostname.clone().unwrap_or_else(|| of_host("/proc/sys/kernel/hostname").trim().to_owned());
         // A user's own directory is his: nothing is made in it that he did not ask for.
-        let texts = match choices.image {
-            Some(_) => vec![("hosts", hosts), ("hostname", format!("{name}\n")), ("resolv.conf", resolvers)],
-            None => Vec::new(),
+        let texts = match choices.is_layered() {
+            true => vec![("hosts", hosts), ("hostname", format!("{name}\n")), ("resolv.conf", resolvers)],
+            false => Vec::new(),
         };
         Self { paths: paths.clone(), texts }
     }

@@ -51,17 +51,23 @@ pub fn floors(root: &Path) -> Result<Vec<Floor>> {
         let changed = is_changed(root, &chapter, &exercises);
         let count = |is: fn(Whose) -> bool| its.iter().filter(|(_, whose)| is(*whose)).count();
         let yours = count(|whose| whose != Whose::Reference);
-        let floor =
-            Floor { name: name(&chapter), yours, empty: count(|whose| whose == Whose::Blank), all: its.len(), changed };
+        let floor = Floor {
+            name: name(root, &chapter),
+            yours,
+            empty: count(|whose| whose == Whose::Blank),
+            all: its.len(),
+            changed,
+        };
         (floor.all > 0 || changed).then_some(floor)
     });
     Ok(floors.collect())
 }
 
-/// The name of a chapter's floor: `namespaces` of `chapters/01-namespaces`.
-fn name(chapter: &Path) -> String {
-    let directory = chapter.file_name().unwrap_or_default().to_string_lossy();
-    directory.split_once('-').map_or(directory.as_ref(), |(_, name)| name).to_owned()
+/// The name of a chapter's floor, which is that of its package: `overlay` of `chapters/03-union-mount`.
+fn name(root: &Path, chapter: &Path) -> String {
+    let manifest = fs::read_to_string(root.join(chapter).join("Cargo.toml")).unwrap_or_default();
+    let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"conex-"));
+    name.map_or_else(|| chapter.display().to_string(), |name| name.trim_end_matches('"').to_owned())
 }
 
 /// Whether a file of a chapter's source is new, gone or different, apart from the bodies of exercises.

@@ -76,7 +76,7 @@ struct Function {
 
 impl Mark {
     fn faults(&self, package: &Package) -> Vec<String> {
-        let floor = package.directory.trim_end_matches('/').split_once('-').map_or("", |(_, name)| name);
+        let floor = package.name.strip_prefix("conex-").unwrap_or(&package.name);
         let mut faults = Vec::new();
         if !self.id.strip_prefix(floor).is_some_and(|rest| rest.starts_with('.') && rest.len() > 1) {
             faults.push(format!("an exercise of this floor is called {floor}.…"));
@@ -154,7 +154,7 @@ mod tests {
     const MARKER: &str = "#[doc(alias = \"exercise:a.b\")]\n";
 
     fn findings(docs: &str, text: &str) -> Vec<String> {
-        let files = [("chapters/01-a/Cargo.toml", "package.name = 'x'"), ("chapters/01-a/src/lib.rs", docs)];
+        let files = [("chapters/01-a/Cargo.toml", "package.name = 'conex-a'"), ("chapters/01-a/src/lib.rs", docs)];
         let table = ("chapters/01-a/exercises.toml", "[[exercise]]\nid = 'a.b'\n");
         let tree = Tree::of(&[files[0], files[1], table, ("chapters/01-a/src/c.rs", text)]);
         check(&tree).into_iter().map(|finding| finding.message).collect()
