@@ -39,7 +39,7 @@ fn on_v2(_test: &TestHost) {
     let _bomb = place.start(BOMB);
     let _inner =
         place.start(&format!("echo 0 > {}/inner/cgroup.procs; exec busybox sleep 1000", place.directory.display()));
-    wait_until("they run", || place.processes().len() > 8);
+    wait_until("they run", || place.processes().len() > 8 && !place.read("inner/cgroup.procs").is_empty());
     kills(&place, Version::V2);
 }
 
