@@ -119,6 +119,20 @@ const PROBES: &[Probe] = &[
         fix: "be root, or have sudo: only the built checks are run with it, never cargo",
         look: cgroups::root,
     },
+    Probe {
+        chapter: "overlay",
+        name: "overlay",
+        prevents: "ENODEV (No such device) from fsopen or mount",
+        fix: "as root: modprobe overlay; a kernel with CONFIG_OVERLAY_FS, as distributions' kernels are",
+        look: overlay,
+    },
+    Probe {
+        chapter: "overlay",
+        name: "a disk for uppers",
+        prevents: "EINVAL (Invalid argument) from an overlay whose upper directory lies on another overlay, as in a container",
+        fix: "set TMPDIR to a directory on a disk or a tmpfs",
+        look: upper,
+    },
 ];
 
 /// Looks at what all chapters need, and at what one or every one needs.
@@ -224,6 +238,24 @@ fn root_is_a_mount(_root: &Path) -> (bool, String) {
     (mount, if mount { "it is" } else { "it is a directory inside one: this is a chroot" }.to_owned())
 }
 
+/// A module that is not loaded yet is loaded when root asks for it.
+fn overlay(_root: &Path) -> (bool, String) {
+    let table = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    let known = table.lines().any(|line| line.split_whitespace().last() == Some("overlay"));
+    (known, if known { "the kernel has it" } else { "the kernel does not know it" }.to_owned())
+}
+
+/// Where the checks and `ch03` put what is written.
+fn upper(_root: &Path) -> (bool, String) {
+    const OVERLAYFS: i64 = 0x794c_7630;
+    let place = std::env::temp_dir();
+    match rustix::fs::statfs(&place) {
+        Ok(disk) if disk.f_type == OVERLAYFS => (false, format!("{} lies on an overlay", place.display())),
+        Ok(_) => (true, format!("{} can be written over layers", place.display())),
+        Err(errno) => (false, format!("statfs {}: {errno}", place.display())),
+    }
+}
+
 fn uncovered_proc(_root: &Path) -> (bool, String) {
     let can = unshare(&["--user", "--map-root-user", "--pid", "--fork", "--mount", "--mount-proc"]);
     (can, if can { "a new one can be mounted" } else { "a new one can't be mounted" }.to_owned())
@@ -241,7 +273,7 @@ mod tests {
     fn a_chapter_s_probes_come_with_what_all_need() {
         let of = |chapter| examine(Path::new("/"), chapter).map(|all| all.len());
         let all = of(None).expect("all");
-        assert!(["namespaces", "cgroups"].iter().all(|one| of(Some(one)).expect("known") < all));
+        assert!(["namespaces", "cgroups", "overlay"].iter().all(|one| of(Some(one)).expect("known") < all));
         assert!(of(Some("all")).expect("known") < PROBES.len());
         assert!(of(Some("nothing")).is_err());
     }

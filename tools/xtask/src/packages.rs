@@ -25,6 +25,10 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "nftables", program: "nft", needed_by: "the fingerprint of the host's packet filter" },
     Package { name: "iproute2", program: "ip", needed_by: "scripts printed by --explain=sh" },
     Package { name: "util-linux", program: "unshare", needed_by: "scripts printed by --explain=sh" },
+    Package { name: "attr", program: "setfattr", needed_by: "layers with marks of other engines" },
+    Package { name: "libcap2-bin", program: "setcap", needed_by: "layers with files that have capabilities" },
+    Package { name: "e2fsprogs", program: "mkfs.ext4", needed_by: "disks that are full, and what a container costs" },
+    Package { name: "xfsprogs", program: "mkfs.xfs", needed_by: "copies that share their data" },
 ];
 
 /// What looking at the book's pages takes.
