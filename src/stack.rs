@@ -84,7 +84,7 @@ impl Stack {
         plan.domainname = choices.domainname.clone().filter(|_| plan.namespaces.uts.is_new());
         plan.user = user(choices)?;
         plan.limits = settings::limits(choices)?;
-        plan.oom_score_adj = choices.oom_score_adj;
+        plan.oom_score_adj = choices.oom_score_adj.or_else(|| settings::usual_oom_score_adj(facts));
         plan.sysctls = settings::sysctls(choices, &plan.namespaces)?;
         plan.mounts.extend(choices.tmpfs.iter().map(settings::tmpfs).collect::<Result<Vec<_>>>()?);
         plan.mounts.extend(choices.devices.iter().map(settings::device));

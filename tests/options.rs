@@ -172,6 +172,11 @@ fn explained(test: &TestHost) {
     assert_eq!((dry.out.as_str(), dry.status), ("", 0));
     assert!(dry.err.contains("exec sh"), "{}", dry.err);
     before.assert_same(&test.fingerprint(), "after a dry run");
+    rig::image(test);
+    let before = test.fingerprint();
+    let dry = rig::conex(test, &["run", "--dry-run", "-m", "64m", "box", "busybox", "echo", "never"]);
+    assert!(dry.status == 0 && dry.out.is_empty() && dry.err.contains("fsmount overlay of 2 lower"), "{dry:?}");
+    before.assert_same(&test.fingerprint(), "after a dry run of an image");
 }
 
 fn pipeline(test: &TestHost) {

@@ -98,7 +98,6 @@ impl LimitFlags {
             memory_bytes: size(&self.memory)?,
             memory_swap: match given(&self.memory_swap) {
                 Some("-1") => Some(Swap::Unlimited),
-                Some("0") => None,
                 other => other.map(bytes).transpose()?.map(Swap::Bytes),
             },
             memory_reservation_bytes: size(&self.memory_reservation)?,
@@ -125,6 +124,10 @@ impl LimitFlags {
         let cpus: Option<f64> = text.parse().ok().filter(|cpus: &f64| cpus.is_finite() && *cpus >= 0.0);
         let cpus =
             cpus.ok_or_else(|| Failure::new(format!("--cpus takes a number, not {text:?}")).with_hint("--cpus 1.5"))?;
+        let there = std::thread::available_parallelism().map_or(f64::MAX, |count| count.get() as f64);
+        if cpus > there {
+            return Err(Failure::new(format!("--cpus {text}: this host has {there} processors only")));
+        }
         Ok(Some((cpus * PERIOD_US as f64).round() as u64).filter(|quota| *quota > 0))
     }
 
@@ -168,8 +171,7 @@ impl LimitFlags {
             Some(score) if !(-1000..=1000).contains(&score) => {
                 Err(Failure::new(format!("--oom-score-adj is between -1000 and 1000, not {score}")))
             }
-            // Docker's 0 is its own default: what we have ourselves.
-            score => Ok(score.filter(|score| *score != 0)),
+            score => Ok(score),
         }
     }
 }
@@ -237,12 +239,16 @@ fn devices(text: &str) -> Result<Vec<Device>> {
     Ok(found)
 }
 
+/// What every container has of its own in /dev.
+const OWN: [&str; 7] = ["pts", "shm", "fd", "mqueue", "console", "ptmx", "tty"];
+
 fn collect(path: &Path, target: PathBuf, access: &str, found: &mut Vec<Device>) -> Result<()> {
     if path.is_dir() {
         let entries = fs::read_dir(path).map_err(|error| Failure::io(format!("list {}", path.display()), &error))?;
         for entry in entries.flatten() {
-            let is_plain = entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_symlink() || kind.is_socket());
-            if !is_plain {
+            let is_device = |kind: fs::FileType| kind.is_char_device() || kind.is_block_device() || kind.is_dir();
+            let is_own = OWN.iter().any(|name| entry.file_name() == *name);
+            if entry.file_type().is_ok_and(is_device) && !is_own {
                 collect(&entry.path(), target.join(entry.file_name()), access, found)?;
             }
         }

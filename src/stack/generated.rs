@@ -69,7 +69,10 @@ impl Part for Generated {
         }));
     }
 
-    fn prepare(&self, _host: &Host, id: &ContainerId) -> Result<()> {
+    fn prepare(&self, host: &Host, id: &ContainerId) -> Result<()> {
+        if host.kernel.is_dry() {
+            return Ok(());
+        }
         for (name, text) in &self.texts {
             let written = files::write(&self.paths.generated(id, name), text.as_bytes(), 0o644);
             written.map_err(|failure| Error::refused(NAME, format!("write {name}"), failure.message))?;

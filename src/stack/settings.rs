@@ -2,13 +2,13 @@
 //! See getrlimit(2), sysctl(8), tmpfs(5).
 
 use conex_kernel::{Kind, Links, operations::Filesystem};
-use rustix::{mount::MountAttrFlags, process::Resource};
+use rustix::{mount::MountAttrFlags, process::Resource, thread::CapabilitySet};
 
 use crate::{
     cgroups::{Cgroup, DeviceRule, World},
     choices::{Choices, Device, Tmpfs, Ulimit},
     failure::{Failure, Result},
-    namespaces::{Limit, Mount, Namespaces, Owners, Plan, Source},
+    namespaces::{Facts, Limit, Mount, Namespaces, Owners, Plan, Source},
 };
 
 const NAME: &str = "namespaces";
@@ -66,6 +66,13 @@ pub(super) fn cgroup(choices: &Choices) -> Result<Cgroup> {
         Some(parent) => cgroup.below(parent)?,
         None => cgroup,
     })
+}
+
+/// Docker's 0, if ours is another and may be left: what the launcher happened to have must not leak into containers.
+pub(super) fn usual_oom_score_adj(facts: &Facts) -> Option<i32> {
+    let ours: i32 = std::fs::read_to_string("/proc/self/oom_score_adj").ok()?.trim().parse().ok()?;
+    let may_lower = facts.capabilities.contains(CapabilitySet::SYS_RESOURCE) && facts.owns_the_machine();
+    (ours < 0 || (ours > 0 && may_lower)).then_some(0)
 }
 
 /// The host's own node, bound.

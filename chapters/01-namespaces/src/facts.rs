@@ -76,6 +76,12 @@ impl Facts {
         self.may_mount && self.capabilities.contains(CapabilitySet::SYS_ADMIN)
     }
 
+    /// Whether we have root's rights over the machine itself, and not only over a user namespace in which we are root.
+    pub fn owns_the_machine(&self) -> bool {
+        let all = |ids: &IdRange| ids.inside == 0 && ids.outside == 0 && ids.count == u32::MAX;
+        self.is_privileged() && self.ids.iter().any(all)
+    }
+
     /// Whether an id map with this range can be written.
     pub fn may_map(&self, range: IdRange) -> bool {
         let needed = CapabilitySet::SETUID | CapabilitySet::SETGID | CapabilitySet::SYS_ADMIN;

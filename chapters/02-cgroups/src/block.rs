@@ -45,12 +45,16 @@ impl ThrottleKind {
 /// The lines that limit input and output.
 pub(crate) fn settings(limits: &Limits, version: Version) -> Vec<Setting> {
     // Of the schedulers that weigh, today's kernels have mostly BFQ, whose file has a name and a scale of its own.
-    let weight = limits.blkio_weight.map(|weight| {
-        let (line, bfq) = match version {
-            Version::V1 => (Setting::new("blkio.weight", weight), "blkio.bfq.weight"),
-            Version::V2 => (Setting::new("io.weight", io_weight(weight)), "io.bfq.weight"),
-        };
-        Setting { otherwise: Some((bfq, weight.to_string())), ..line }
+    // v2's other file may be there and do nothing, so BFQ's comes first.
+    let weight = limits.blkio_weight.map(|weight| match version {
+        Version::V1 => {
+            let otherwise = Some(("blkio.bfq.weight", weight.to_string()));
+            Setting { otherwise, ..Setting::new("blkio.weight", weight) }
+        }
+        Version::V2 => {
+            let otherwise = Some(("io.weight", io_weight(weight).to_string()));
+            Setting { otherwise, ..Setting::new("io.bfq.weight", weight) }
+        }
     });
     let rates = limits.throttles.iter().map(|Throttle { device: (major, minor), kind, rate }| {
         let (file, key) = kind.names();

@@ -38,6 +38,9 @@ const PARENT: &str = "conex";
 /// Counted for every container, whether it is limited or not.
 const COUNTED: [&str; 6] = ["cpu", "cpuacct", "io", "memory", "pids", "devices"];
 
+/// EBUSY.
+const BUSY: i32 = rustix::io::Errno::BUSY.raw_os_error();
+
 /// How long freezing may take before it is called impossible.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -97,9 +100,23 @@ impl Cgroup {
     /// The same for the container that a process is in, which its cgroup's name tells; nothing if that is none of ours.
     pub fn adopt_beside(&self, pid: i32, plan: &mut Plan) {
         let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        let names = table.lines().filter_map(|line| line.rsplit_once('/')).map(|(_, name)| name);
-        if let Some(id) = names.filter_map(|name| ContainerId::parse(name).ok()).next() {
-            self.adopt(&id, plan);
+        for path in table.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+            let mut parts = Path::new(path).iter().skip_while(|part| *part == "/");
+            // What is above the id, and the id: what the container made below that is its own business.
+            let mut above = PathBuf::new();
+            let id = parts.find_map(|part| {
+                let id = ContainerId::parse(&part.to_string_lossy()).ok();
+                if id.is_none() {
+                    above.push(part);
+                }
+                id
+            });
+            let Some(id) = id else { continue };
+            let part = Self { parent: above.file_name().map(PathBuf::from), ..self.clone() };
+            let whole = Self { parent: Some(above), ..self.clone() };
+            if let Some(its) = [whole, part].iter().find(|its| !its.found(&id).is_empty()) {
+                return its.adopt(&id, plan);
+            }
         }
     }
 
@@ -196,8 +213,8 @@ impl Cgroup {
         if group.tree.has("devices") {
             return group.set(kernel, &devices::settings(rules));
         }
-        // An ordinary user may attach no program, and needs none: in his user namespace no node of a device opens.
-        let guards = host.facts.is_privileged() && self.world.with("devices").is_none();
+        // Whoever is root in a user namespace alone may attach no program, and needs none: no node opens in there.
+        let guards = host.facts.owns_the_machine() && self.world.with("devices").is_none();
         if group.tree.version == Version::V2 && guards {
             let program = program::compile(rules);
             let attach = AttachDeviceProgram { directory: &group.directory, program: &program };
@@ -214,6 +231,15 @@ impl Cgroup {
         };
         self.world.trees().iter().flat_map(named).filter(|path| path.is_dir()).collect()
     }
+}
+
+/// Adds what to do about a v2 cgroup that has processes of its own and so gives no controllers on.
+fn full_of_processes(error: Error, base: &Path) -> Error {
+    let base = base.display();
+    error.with_hint(format!(
+        "{base} has processes of its own, as a container's root has; move them down first: \
+         mkdir {base}/init; for pid in $(cat {base}/cgroup.procs); do echo $pid > {base}/init/cgroup.procs; done"
+    ))
 }
 
 /// Cgroups of this name, at any depth.
@@ -235,7 +261,13 @@ impl Part for Cgroup {
     fn prepare(&self, host: &Host, id: &ContainerId) -> Result<()> {
         self.check()?;
         for group in self.groups(id) {
-            group.make(&host.kernel, &self.controllers(group.tree.version))?;
+            match group.make(&host.kernel, &self.controllers(group.tree.version)) {
+                // A v2 cgroup that has processes itself, as a container's root has, gives no controllers on. Whoever asked
+                // for no limit needs none.
+                Err(error) if error.errno() == Some(BUSY) && self.limits == Limits::default() => {}
+                Err(error) if error.errno() == Some(BUSY) => return Err(full_of_processes(error, &group.tree.base)),
+                made => made?,
+            }
             self.limit(host, &group)?;
         }
         Ok(())
@@ -245,13 +277,16 @@ impl Part for Cgroup {
     /// the others along.
     fn cleanup(&self, host: &Host, id: &ContainerId) -> Result<()> {
         let found = self.found(id);
-        let handle = found.iter().find_map(|path| {
-            let version = if path.join("cgroup.kill").exists() { Version::V2 } else { Version::V1 };
-            (version == Version::V2 || path.join("freezer.state").exists()).then_some((path, version))
-        });
-        if let Some((directory, version)) = handle.or(found.first().map(|path| (path, Version::V1))) {
-            kill::kill(&host.kernel, directory, version)?;
-        }
+        // All of them: where a parent is not known, somebody else may have made one of the same name.
+        let with = |file: &str| found.iter().filter(|path| path.join(file).exists()).collect::<Vec<_>>();
+        let (v2, v1) = (with("cgroup.kill"), with("freezer.state"));
+        let first = found.first().into_iter().collect();
+        let (handles, version) = match (v2.is_empty(), v1.is_empty()) {
+            (false, _) => (v2, Version::V2),
+            (true, false) => (v1, Version::V1),
+            (true, true) => (first, Version::V1),
+        };
+        handles.iter().try_for_each(|directory| kill::kill(&host.kernel, directory, version))?;
         found.iter().try_for_each(|directory| group::remove(&host.kernel, directory))
     }
 }

@@ -113,15 +113,28 @@ impl fmt::Display for DeviceRule {
     }
 }
 
-/// v1's lines: nothing at first, then what is allowed.
+/// v1's lines: nothing at first, then what is allowed. A rule for both kinds is two lines: of one that begins with `a` the
+/// kernel reads no further, and allows everything.
 pub(crate) fn settings(rules: &[DeviceRule]) -> Vec<Setting> {
     let nothing = Setting::new("devices.deny", "a *:* rwm");
-    std::iter::once(nothing).chain(rules.iter().map(|rule| Setting::new("devices.allow", rule))).collect()
+    let of_one_kind = |rule: &DeviceRule| match rule.kind {
+        DeviceKind::All => vec![DeviceKind::Character, DeviceKind::Block],
+        kind => vec![kind],
+    };
+    let lines = rules.iter().flat_map(|rule| of_one_kind(rule).into_iter().map(|kind| DeviceRule { kind, ..*rule }));
+    std::iter::once(nothing).chain(lines.map(|rule| Setting::new("devices.allow", rule))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_of_v1_allows_everything() {
+        let rule = DeviceRule::parse("a 1:3 r").expect("a rule");
+        let lines: Vec<String> = settings(&[rule]).into_iter().map(|line| line.value).collect();
+        assert_eq!(lines, ["a *:* rwm", "c 1:3 r", "b 1:3 r"]);
+    }
 
     #[test]
     fn a_rule_is_written_as_it_was_read() {

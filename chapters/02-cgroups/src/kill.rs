@@ -15,7 +15,7 @@ const ROUNDS_MAX: usize = 100;
 /// kernel does it at one stroke; on v1 nobody may run meanwhile, and whoever is frozen dies only once he is thawed.
 #[doc(alias = "exercise:cgroups.kill")]
 pub(crate) fn kill(kernel: &Kernel, directory: &Path, version: Version) -> Result<()> {
-    use conex_kernel::operations::SetCgroup;
+    use conex_kernel::{Error, operations::SetCgroup};
 
     let set = |file, value| kernel.perform(NAME, SetCgroup { directory, file, value });
     if version == Version::V2 {
@@ -27,15 +27,16 @@ pub(crate) fn kill(kernel: &Kernel, directory: &Path, version: Version) -> Resul
             set("freezer.state", "FROZEN")?;
         }
         let members = members(directory);
-        members.iter().try_for_each(|pid| kill_one(kernel, *pid))?;
+        let killed = members.iter().try_for_each(|pid| kill_one(kernel, *pid));
         if freezes {
             set("freezer.state", "THAWED")?;
         }
+        killed?;
         if members.is_empty() {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    Err(Error::refused(NAME, format!("kill all in {}", directory.display()), "some don't die, or are born too fast"))
 }
 // ANCHOR_END: kill
 

@@ -20,11 +20,6 @@ pub(crate) fn within(part: &[(u32, u32)], whole: &[(u32, u32)]) -> bool {
     part.iter().all(|(first, last)| (*first..=*last).all(has))
 }
 
-/// How many numbers a list has; those that it has twice count twice.
-pub(crate) fn count(list: &[(u32, u32)]) -> u64 {
-    list.iter().map(|(first, last)| u64::from(last - first) + 1).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +36,5 @@ mod tests {
     fn a_part_is_within_the_whole() {
         assert!(within(&[(1, 2), (7, 7)], &[(0, 3), (7, 7)]));
         assert!(!within(&[(3, 7)], &[(0, 3), (7, 7)]));
-        assert_eq!(count(&[(0, 3), (7, 7)]), 5);
     }
 }

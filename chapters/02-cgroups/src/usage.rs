@@ -85,7 +85,8 @@ fn add_v1(usage: &mut Usage, text: Text<'_>, number: Number<'_>) {
         usage.memory_limit_bytes = number("memory.limit_in_bytes").filter(|limit| *limit < UNLIMITED);
         usage.oom_kills = value(&text("memory.oom_control"), "oom_kill");
     }
-    usage.cpu_ns += number("cpuacct.usage").unwrap_or(0);
+    // v2's tree counts processor time even where v1 has the controller: once is enough.
+    usage.cpu_ns = number("cpuacct.usage").unwrap_or(usage.cpu_ns);
     // Lines MAJOR:MINOR Read BYTES.
     for line in text("blkio.throttle.io_service_bytes").lines() {
         let words: Vec<&str> = line.split(' ').collect();

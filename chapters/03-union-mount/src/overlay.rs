@@ -103,7 +103,9 @@ impl Part for Overlay {
     }
 
     fn prepare(&self, host: &Host, id: &ContainerId) -> Result<()> {
-        let (stack, place) = (self.stack(), self.place(id));
+        let place = self.place(id);
+        // In a dry run the stub may not be made yet.
+        let stack = if host.kernel.is_dry() { self.layers.clone() } else { self.stack() };
         layers::check(&stack)?;
         layers::check_apart(&stack, &self.containers, id)?;
         filesystems::check_writable(&self.containers)?;

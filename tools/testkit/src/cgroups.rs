@@ -38,7 +38,11 @@ impl Cgroups {
 
     /// Whether this process could make any.
     pub(crate) fn may_be_made() -> bool {
-        let writable = |hierarchy: &Hierarchy| access(hierarchy.place(), Access::WRITE_OK).is_ok();
+        // A v2 cgroup with processes of its own, as a container's root has, gives no controllers on: EBUSY.
+        let writable = |hierarchy: &Hierarchy| {
+            let place = hierarchy.place();
+            access(place, Access::WRITE_OK).is_ok() && enable_controllers(hierarchy, place).is_ok()
+        };
         mounted_hierarchies().is_ok_and(|all| !all.is_empty() && all.iter().all(writable))
     }
 

@@ -134,7 +134,12 @@ fn own_cgroups(case: &Case) -> io::Result<Option<Cgroups>> {
             cgroups.bound(&case.bounds)?;
             cgroups.join().map(|()| Some(cgroups))
         }
-        Err(error) if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied | io::ErrorKind::ResourceBusy
+            ) =>
+        {
             Ok(None)
         }
         Err(error) => Err(error),

@@ -41,23 +41,15 @@ pub(crate) fn ensure_base(root: &Path) -> Result<()> {
     git(root, &["update-ref", BASE, "HEAD"]).map(drop)
 }
 
-/// Moves the base along with what HEAD holds by now: an update that is done, or, in a clone, what was pulled.
+/// Moves the base along once HEAD holds what an update brought. Nothing else moves it: what a learner pulls or pushes may
+/// be his own.
 pub fn settle(root: &Path) -> Result<()> {
-    if !has(root, BASE) {
-        return Ok(());
+    let next = git(root, &["rev-parse", "--verify", "--quiet", NEXT]).ok();
+    let Some(next) = next.filter(|next| has(root, BASE) && is_within(root, next, "HEAD")) else { return Ok(()) };
+    if is_within(root, BASE, &next) {
+        git(root, &["update-ref", BASE, &next])?;
     }
-    let updated = git(root, &["rev-parse", "--verify", "--quiet", NEXT]).ok();
-    let newer = match updated.filter(|next| is_within(root, next, "HEAD")) {
-        Some(next) => {
-            git(root, &["update-ref", "-d", NEXT])?;
-            next
-        }
-        None => git(root, &["merge-base", "HEAD", "@{upstream}"]).unwrap_or_default(),
-    };
-    if !newer.is_empty() && is_within(root, BASE, &newer) {
-        git(root, &["update-ref", BASE, &newer])?;
-    }
-    Ok(())
+    git(root, &["update-ref", "-d", NEXT]).map(drop)
 }
 
 /// Whether a commit is another or one of those that it was made from.

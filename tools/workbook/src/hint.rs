@@ -2,7 +2,6 @@
 //! wrong.
 
 use std::{
-    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -10,7 +9,9 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
+    Whose,
     check::{self, Outcome},
+    commands,
     git::notes,
     table::Exercise,
     text::wrapped,
@@ -49,6 +50,10 @@ fn counter(root: &Path, exercise: &Exercise) -> Result<PathBuf> {
 /// told instead: a hint is there for those who are stuck.
 fn look(root: &Path, exercise: &Exercise) -> String {
     match check::run(root, std::slice::from_ref(exercise)) {
+        Ok(report) if is_empty(root, exercise) => {
+            let failing = report.outcomes.iter().filter(|outcome| outcome.holds == Some(false));
+            failing.map(|outcome| told(outcome, EMPTY)).collect()
+        }
         Ok(report) => {
             let failing = report.outcomes.iter().filter(|outcome| outcome.holds == Some(false));
             failing.map(|outcome| finding(exercise, outcome)).collect()
@@ -57,14 +62,25 @@ fn look(root: &Path, exercise: &Exercise) -> String {
     }
 }
 
+/// What each claim of an empty function means; what they would mean otherwise says too much to somebody who begins.
+const EMPTY: &str = "the function is still empty: write it, and ask again.";
+
+fn is_empty(root: &Path, exercise: &Exercise) -> bool {
+    let status = commands::status(root).unwrap_or_default();
+    status.iter().any(|(one, whose)| one.id == exercise.id && *whose == Whose::Blank)
+}
+
 fn finding(exercise: &Exercise, outcome: &Outcome) -> String {
     let look = exercise.look.iter().find(|look| look.case == outcome.claim);
     let says = look.map_or("this does not hold yet.", |look| look.says.as_str());
+    match &outcome.reason {
+        Some(reason) => told(outcome, &format!("it waits for what never comes: {reason}.")),
+        None => told(outcome, says),
+    }
+}
+
+fn told(outcome: &Outcome, probably: &str) -> String {
     let mut text = format!("\n{}", wrapped("fails    ", &outcome.claim));
     outcome.saw.iter().for_each(|saw| text += &wrapped("saw      ", saw));
-    let _ = match &outcome.reason {
-        Some(reason) => write!(text, "{}", wrapped("probably ", &format!("it waits for what never comes: {reason}."))),
-        None => write!(text, "{}", wrapped("probably ", says)),
-    };
-    text
+    text + &wrapped("probably ", probably)
 }

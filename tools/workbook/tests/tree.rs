@@ -148,6 +148,24 @@ fn an_update_that_is_not_done_is_not_taken_for_done() {
     assert!(body(&tree).contains("// newer"), "the newer reference is the reference");
 }
 
+/// Method: a learner's branch that is pushed, as in a classroom, and so is its own upstream.
+#[test]
+fn what_a_learner_pushes_is_not_the_reference() {
+    let place = Place::new("push");
+    let tree = place.tree(source(), "mine");
+    let bare = place.0.join("classroom.git");
+    git(&place.0, &["init", "--quiet", "--bare", "classroom.git"]);
+    let exercise = table::chosen(&tree, ID).expect("known").remove(0);
+    commands::start(&tree, &exercise).expect("started");
+    commands::write(&tree, &exercise, WORK).expect("written");
+    git(&tree, &["commit", "--quiet", "--all", "--message", "Half done"]);
+    git(&tree, &["push", "--quiet", "--set-upstream", &bare.to_string_lossy(), "mine"]);
+    settle(&tree).expect("settled");
+    assert_eq!(whose(&tree, ID), Whose::Yours);
+    commands::reset(&tree, &exercise).expect("reset");
+    assert!(body(&tree).contains("DetachOldRoot"), "the reference is what it was");
+}
+
 #[test]
 fn hints_begin_anew_with_the_exercise() {
     let place = Place::new("hints");

@@ -67,9 +67,9 @@ fn asked(test: &TestHost, state: &str) -> Vec<String> {
     fs::write(directory.join("freezer.state"), format!("{state}\n")).expect("written");
     fs::write(directory.join("cgroup.procs"), format!("{}\n", sleeper.id())).expect("written");
     let observer = Rc::new(Asked::default());
-    let killed = kill(&Kernel::observed(observer.clone()), &directory, Version::V1);
+    // The file lists the dead for ever, so that it may say in the end that some don't die.
+    let _ = kill(&Kernel::observed(observer.clone()), &directory, Version::V1);
     let _ = sleeper.kill().and_then(|()| sleeper.wait());
-    killed.expect("killed");
     let pid = sleeper.id().to_string();
     let short = |line: &String| match line {
         line if line.starts_with("kill ") && line.ends_with(&pid) => "kill".to_owned(),
