@@ -104,8 +104,9 @@ impl Place {
         if self.keep == Keep::Nothing {
             [UPPER, ROOTFS].into_iter().try_for_each(remove)?;
         }
-        // Not the upper: it is the root directory itself, whose mode and owner the container may have changed.
-        remove_empty(opened.as_fd(), WORK).map_err(failed)?;
+        // An upper in which nothing was written is as good as none.
+        let empty = [WORK, UPPER].map(|name| remove_empty(opened.as_fd(), name));
+        empty.into_iter().collect::<io::Result<()>>().map_err(failed)?;
         remove_empty(rustix::fs::CWD, &self.directory).map_err(failed)
     }
 }

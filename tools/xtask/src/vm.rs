@@ -45,7 +45,7 @@ const TESTS_MAX: Duration = Duration::from_secs(1800);
 const ENGINE: (&str, &[&str]) = ("conex", &["conex-run"]);
 
 /// Those of them that `cargo xtask test` runs there, which is emulated and slow: what differs from kernel to kernel, and from
-/// cgroup v1 to v2.
+/// cgroup v1 to v2. Chapter 3's tests are not among them: they expect layers to be seen through an id map, as from 6.15 on.
 const SHORT: &[&str] = &[
     "conex-namespaces-container",
     "conex-namespaces-refused",
@@ -53,8 +53,6 @@ const SHORT: &[&str] = &[
     "conex-cgroups-book",
     "conex-cgroups-delegated",
     "conex-cgroups-limits",
-    "conex-overlay-layers",
-    "conex-overlay-refused",
     "conex-run",
 ];
 
