@@ -1,6 +1,6 @@
 //! Chapter 3, the union mount: many read-only layers and one writable one, seen as one root.
 //!
-//! [`Overlay`] lets the kernel lay them over each other, [`Copy`] copies them all; both are parts. What a container wrote
+//! [`Overlay`] lets the kernel lay them over each other, [`Copy`](struct@Copy) copies them all; both are parts. What a container wrote
 //! is read back as a list of [`Change`]s. Where layers come from is chapter 4.
 //!
 //! Exercises: exercise:overlay.options (`options`), exercise:overlay.stub (`stub`), exercise:overlay.whiteouts
