@@ -72,7 +72,7 @@ impl Stack {
 
     /// Whether the kernel has killed a process of it because its memory was full.
     pub(crate) fn is_out_of_memory(&self, id: &ContainerId) -> bool {
-        self.cgroup.usage(id).oom_kills > 0
+        self.cgroup.is_out_of_memory(id)
     }
 
     /// The plan of a container, before its parts add to it.

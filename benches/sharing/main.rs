@@ -54,10 +54,10 @@ fn measure(debian: &std::path::Path, is_bench: bool) -> io::Result<()> {
     place::furnish()?;
     let mut table = Table::new(&directory()?.join("sharing.json"));
     // In a test once each, to see that it works.
-    let (lives, copies, containers): (usize, usize, &[usize]) =
-        if is_bench { (51, 5, &[1, 10, 100, 1000]) } else { (1, 1, &[1]) };
+    let (lives, copies, several, containers): (usize, usize, usize, &[usize]) =
+        if is_bench { (51, 5, 10, &[1, 10, 100, 1000]) } else { (1, 1, 1, &[1]) };
     start::measure(debian, &mut table, lives, copies)?;
-    disk::measure(debian, &mut table, containers, copies.min(10).max(if is_bench { 10 } else { 1 }))?;
-    memory::measure(debian, &mut table, if is_bench { 10 } else { 1 })?;
+    disk::measure(debian, &mut table, containers, several)?;
+    memory::measure(debian, &mut table, several)?;
     table.finish()
 }

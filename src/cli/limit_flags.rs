@@ -12,7 +12,7 @@ use rustix::fs::{major, minor};
 use super::request::bytes;
 use crate::{
     Device, Failure, Result,
-    cgroups::{DeviceKind, DeviceRule, Limits, Swap, Throttle, ThrottleKind},
+    cgroups::{DeviceKind, DeviceRule, Limits, Swap, Throttle, ThrottleKind, quota_us},
 };
 
 /// Limits of all processes of a container together, and devices.
@@ -87,9 +87,6 @@ pub(super) struct LimitFlags {
     cgroupns: Option<String>,
 }
 
-/// The kernel's own period, in microseconds.
-const PERIOD_US: u64 = 100_000;
-
 impl LimitFlags {
     /// In the floor's units; what contradicts itself in them is the floor's to refuse.
     pub(super) fn limits(&self) -> Result<Limits> {
@@ -121,14 +118,14 @@ impl LimitFlags {
         if quota.is_some() || self.cpu_period.is_some() {
             return Err(Failure::new("--cpus and --cpu-quota or --cpu-period contradict each other"));
         }
-        let cpus: Option<f64> = text.parse().ok().filter(|cpus: &f64| cpus.is_finite() && *cpus >= 0.0);
-        let cpus =
+        let cpus: Option<(f64, u64)> = text.parse().ok().and_then(|cpus| Some((cpus, quota_us(cpus)?)));
+        let (cpus, quota) =
             cpus.ok_or_else(|| Failure::new(format!("--cpus takes a number, not {text:?}")).with_hint("--cpus 1.5"))?;
         let there = std::thread::available_parallelism().map_or(f64::MAX, |count| count.get() as f64);
         if cpus > there {
             return Err(Failure::new(format!("--cpus {text}: this host has {there} processors only")));
         }
-        Ok(Some((cpus * PERIOD_US as f64).round() as u64).filter(|quota| *quota > 0))
+        Ok(Some(quota).filter(|quota| *quota > 0))
     }
 
     fn throttles(&self) -> Result<Vec<Throttle>> {

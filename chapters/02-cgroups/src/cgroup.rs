@@ -127,6 +127,12 @@ impl Cgroup {
         usage
     }
 
+    /// Whether the kernel has killed a process of it because memory was short. One file, unlike [`Self::usage`].
+    pub fn is_out_of_memory(&self, id: &ContainerId) -> bool {
+        let counts = |group: &Group<'_>| usage::oom_kills(&group.directory, group.tree.version);
+        self.groups(id).iter().filter(|group| group.tree.has("memory")).filter_map(counts).any(|kills| kills > 0)
+    }
+
     /// Its processes, by our count.
     pub fn processes(&self, id: &ContainerId) -> Vec<i32> {
         self.handle(id).map(|group| kill::members(&group.directory)).unwrap_or_default()

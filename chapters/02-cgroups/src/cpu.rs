@@ -6,6 +6,11 @@ use crate::{Limits, Version, setting::Setting};
 /// A tenth of a second, docker's and the kernel's own.
 pub(crate) const PERIOD_US: u64 = 100_000;
 
+/// So many processors as processor time in each usual period; `None` for what is no number of processors.
+pub fn quota_us(cpus: f64) -> Option<u64> {
+    (cpus.is_finite() && cpus >= 0.0).then(|| (cpus * PERIOD_US as f64).round() as u64)
+}
+
 // ANCHOR: cpu
 /// The lines that limit processor time: a quota in each period, and a share when there is not enough for all.
 #[doc(alias = "exercise:cgroups.cpu")]

@@ -27,6 +27,7 @@ mod world;
 
 pub use block::{Throttle, ThrottleKind};
 pub use cgroup::Cgroup;
+pub use cpu::quota_us;
 pub use devices::{DeviceKind, DeviceRule};
 pub use limits::{Limits, Swap};
 pub use usage::{Pressure, Usage};

@@ -64,6 +64,7 @@ pub(crate) fn add(usage: &mut Usage, directory: &Path, version: Version) {
         Version::V1 => add_v1(usage, &text, &number),
         Version::V2 => add_v2(usage, &text, &number),
     }
+    usage.oom_kills += oom_kills(directory, version).unwrap_or(0);
     if let Some(pids) = number("pids.current") {
         (usage.pids, usage.pids_limit) = (pids, number("pids.max"));
     }
@@ -71,6 +72,15 @@ pub(crate) fn add(usage: &mut Usage, directory: &Path, version: Version) {
         usage.cpu_periods = line.parse().unwrap_or(0);
         usage.cpu_throttled = value(&text("cpu.stat"), "nr_throttled");
     }
+}
+
+/// How many processes of a cgroup were killed because memory was short; `None` if this directory does not count them.
+pub(crate) fn oom_kills(directory: &Path, version: Version) -> Option<u64> {
+    let file = match version {
+        Version::V1 => "memory.oom_control",
+        Version::V2 => "memory.events",
+    };
+    Some(value(&fs::read_to_string(directory.join(file)).ok()?, "oom_kill"))
 }
 
 type Text<'a> = &'a dyn Fn(&str) -> String;
@@ -83,7 +93,6 @@ fn add_v1(usage: &mut Usage, text: Text<'_>, number: Number<'_>) {
     if let Some(current) = number("memory.usage_in_bytes") {
         usage.memory_bytes = used(current, &text("memory.stat"), Version::V1);
         usage.memory_limit_bytes = number("memory.limit_in_bytes").filter(|limit| *limit < UNLIMITED);
-        usage.oom_kills = value(&text("memory.oom_control"), "oom_kill");
     }
     // v2's tree counts processor time even where v1 has the controller: once is enough.
     usage.cpu_ns = number("cpuacct.usage").unwrap_or(usage.cpu_ns);
@@ -102,7 +111,6 @@ fn add_v2(usage: &mut Usage, text: Text<'_>, number: Number<'_>) {
     if let Some(current) = number("memory.current") {
         usage.memory_bytes = used(current, &text("memory.stat"), Version::V2);
         usage.memory_limit_bytes = number("memory.max");
-        usage.oom_kills = value(&text("memory.events"), "oom_kill");
     }
     if usage.cpu_ns == 0 {
         usage.cpu_ns = value(&text("cpu.stat"), "usage_usec") * 1_000;

@@ -2,7 +2,7 @@
 
 use conex_kernel::{Error, Result};
 
-use crate::{Limits, NAME, Swap, cpu::PERIOD_US};
+use crate::{Limits, NAME, Swap, cpu};
 
 impl Limits {
     /// From words such as `memory=64m`; of two with one name the later counts.
@@ -20,7 +20,7 @@ impl Limits {
         match name {
             "memory" => self.memory_bytes = Some(bytes(value)?),
             "swap" => self.memory_swap = Some(Swap::Bytes(bytes(value)?)),
-            "cpus" => self.cpu_quota_us = Some(quota_us(value)?),
+            "cpus" => self.cpu_quota_us = Some(cpu::quota_us(value.parse().ok().filter(|cpus| *cpus > 0.0)?)?),
             "shares" => self.cpu_shares = Some(value.parse().ok()?),
             "cpuset" => self.cpuset_cpus = Some(value.to_owned()),
             "pids" => self.pids = Some(value.parse().ok()?),
@@ -39,12 +39,6 @@ fn bytes(text: &str) -> Option<u64> {
         _ => (text, 0),
     };
     number.parse::<u64>().ok()?.checked_mul(1 << shift)
-}
-
-/// `0.5` processors as processor time in each period.
-fn quota_us(text: &str) -> Option<u64> {
-    let cpus: f64 = text.parse().ok().filter(|cpus: &f64| cpus.is_finite() && *cpus > 0.0)?;
-    Some((cpus * PERIOD_US as f64).round() as u64)
 }
 
 #[cfg(test)]

@@ -3,17 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod rig;
+#[path = "../../01-namespaces/tests/rig/mod.rs"]
+mod spine;
 
-use std::{
-    cell::Cell,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    process::ExitCode,
-    rc::Rc,
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use conex_kernel::{Error, Kernel, Observer, Record, Result, Side, Step};
+use conex_kernel::{Error, Kernel, Result};
 use conex_namespaces::{ContainerId, Facts, Host, Part, Running, Target, spawn};
 use conex_overlay::{Keep, Overlay};
 use rig::{Ids, all_ids, host, id, layer, plan};
@@ -32,35 +27,6 @@ fn main() -> ExitCode {
     )
 }
 
-/// Interferes with one operation, and counts all: the host's as they begin, the container's as they are told.
-struct Interferer {
-    at: Option<(Side, usize)>,
-    panics: bool,
-    begun: [Cell<usize>; 2],
-    told: Cell<usize>,
-}
-
-fn interferer(at: Option<(Side, usize)>, panics: bool) -> Rc<Interferer> {
-    Rc::new(Interferer { at, panics, begun: Default::default(), told: Cell::new(0) })
-}
-
-impl Observer for Interferer {
-    fn before(&self, step: &Step<'_>) -> io::Result<()> {
-        let count = &self.begun[usize::from(step.side == Side::Container)];
-        let number = count.replace(count.get() + 1);
-        let undoing = step.operation.to_string().starts_with("kill");
-        match self.at == Some((step.side, number)) && !undoing {
-            true if self.panics => panic!("told to panic"),
-            true => Err(io::Error::from_raw_os_error(nix::libc::EIO)),
-            false => Ok(()),
-        }
-    }
-
-    fn after(&self, record: Record) {
-        self.told.set(self.told.get() + usize::from(record.side == Side::Container));
-    }
-}
-
 fn parts(test: &TestHost) -> [Box<dyn Part>; 2] {
     let layers: [PathBuf; 2] = [test.rootfs("base"), layer(test, "top", &[("a", "a")])];
     let copy = conex_overlay::Copy { keep: Keep::Nothing, ..rig::copy(test, &layers) };
@@ -71,42 +37,18 @@ fn live(host: &Host, parts: &[&dyn Part], ids: Ids) -> Result<()> {
     spawn(host, &id(), parts, plan(host, ids, &["true"]))?.start().and_then(Running::wait).map(drop)
 }
 
-/// Method: once without interference to count, then once for every operation of each side and way to go wrong; with a
-/// kernel of today, and told that it is an old one.
+/// Method: for each of whose ids a container may have, with a kernel of today, and told that it is an old one.
 fn operations(test: &TestHost) {
-    std::panic::set_hook(Box::new(|_| {}));
     let usual = host(test, Kernel::quiet());
     let parts = parts(test);
     for ids in all_ids(&usual).iter().filter(|ids| !matches!(ids, Ids::Same)) {
         for kernel in [usual.facts.kernel, (6, 1)] {
             let old_and_mapped = kernel == (6, 1) && usual.facts.is_privileged() && matches!(ids, Ids::Mapped);
             for part in parts.iter().take(if old_and_mapped { 0 } else { 2 }) {
-                let with = |observer: Rc<Interferer>| Host {
-                    facts: Facts { kernel, ..usual.facts.clone() },
-                    kernel: Kernel::observed(observer),
-                    ..usual.clone()
-                };
-                let counter = interferer(None, false);
-                live(&with(counter.clone()), &[part.as_ref()], *ids).expect("it works without interference");
-                let (on_host, in_container) = (counter.begun[0].get(), counter.told.get());
-                assert!(on_host >= 1 && in_container > 10, "{on_host} and {in_container} operations");
-                let places =
-                    (0..on_host).map(|n| (Side::Host, n)).chain((0..in_container).map(|n| (Side::Container, n)));
-                for (place, panics) in places.flat_map(|place| [(place, false), (place, true)]) {
-                    let host = with(interferer(Some(place), panics));
-                    let before = test.fingerprint();
-                    let outcome = catch_unwind(AssertUnwindSafe(|| live(&host, &[part.as_ref()], *ids)));
-                    let what = format!("{ids:?}, {kernel:?}, at {place:?}, panics: {panics}");
-                    before.assert_same(&test.fingerprint(), &what);
-                    match outcome {
-                        Ok(Ok(())) => panic!("{what}: nothing went wrong"),
-                        Ok(Err(error)) => assert!(
-                            error.to_string().contains(if panics { "told to panic" } else { "EIO" }),
-                            "{what}: {error}"
-                        ),
-                        Err(_) => assert!(panics && place.0 == Side::Host, "{what}"),
-                    }
-                }
+                spine::interfere_everywhere(test, |host| {
+                    let host = Host { facts: Facts { kernel, ..host.facts.clone() }, ..host.clone() };
+                    live(&host, &[part.as_ref()], *ids)
+                });
             }
         }
     }

@@ -58,7 +58,7 @@ const SHORT: &[&str] = &[
 
 /// Run a command in a virtual machine, as root, with a Debian kernel and pure cgroup v2.
 ///
-/// The machine is emulated in software and starts in about two seconds. It has busybox, the programs that tests compare
+/// The machine is emulated in software and starts in some ten seconds. It has busybox, the programs that tests compare
 /// with, an ordinary user `learner`, and this workspace's test binaries: a program is called by its name, a test by
 /// PACKAGE-TARGET, for example `conex-namespaces-theorem`. The command's output and exit status are ours; 2 also stands
 /// for a machine that could not be started, stopped early or took too long.

@@ -1,26 +1,18 @@
 //! `group::enable`. Few hosts that a learner has could show it on the kernel without harm, so files stand for cgroups.
 
-use std::{cell::RefCell, fs, path::PathBuf, rc::Rc};
+use std::{fs, path::PathBuf, rc::Rc};
 
 use conex_cgroups::exercises::enable;
-use conex_kernel::{Kernel, Observer, Record};
+use conex_kernel::Kernel;
 use testkit::{Case, TestHost, saw};
+
+use crate::place::Asked;
 
 pub(crate) const CASES: &[Case] = &[
     Case::exercise("cgroups.controllers: each is given on from the top down", top_down),
     Case::exercise("cgroups.controllers: what is given on already is not asked for again", again),
     Case::exercise("cgroups.controllers: a name is not taken for another", names),
 ];
-
-/// The operations that a function asked for, in words.
-#[derive(Default)]
-struct Asked(RefCell<Vec<String>>);
-
-impl Observer for Asked {
-    fn after(&self, record: Record) {
-        self.0.borrow_mut().push(record.operation);
-    }
-}
 
 /// Directories, one in the other, of which each gives these on; what the function then asks for.
 fn asked(test: &TestHost, enabled: &[&str], controllers: &[&str]) -> Vec<String> {

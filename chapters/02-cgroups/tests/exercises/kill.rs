@@ -1,12 +1,12 @@
 //! `kill::kill`.
 
-use std::{cell::RefCell, fs, process::Command, rc::Rc};
+use std::{fs, process::Command, rc::Rc};
 
 use conex_cgroups::{Version, World, exercises::kill};
-use conex_kernel::{Kernel, Observer, Record};
+use conex_kernel::Kernel;
 use testkit::{Case, TestHost, saw, wait_until};
 
-use crate::place::{self, Place};
+use crate::place::{self, Asked, Place};
 
 pub(crate) const CASES: &[Case] = &[
     Case::exercise_as_root("cgroups.kill: a fork bomb ends at one stroke", on_v2),
@@ -48,16 +48,6 @@ fn freezer() -> Option<Place> {
     let world = World::probe().expect("a world");
     let has = world.with("freezer").is_some_and(|tree| tree.version == Version::V1);
     has.then(|| place::with("freezer"))
-}
-
-/// The operations that a function asked for, in words.
-#[derive(Default)]
-struct Asked(RefCell<Vec<String>>);
-
-impl Observer for Asked {
-    fn after(&self, record: Record) {
-        self.0.borrow_mut().push(record.operation);
-    }
 }
 
 /// What is asked of the kernel for a v1 cgroup that holds one process; it is in no such cgroup in truth.

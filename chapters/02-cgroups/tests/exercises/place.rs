@@ -1,13 +1,25 @@
-//! A cgroup of the test host's to try things in, and processes in it.
+//! A cgroup of the test host's to try things in, and processes in it; and what a function asks of the kernel.
 
 use std::{
+    cell::RefCell,
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
 use conex_cgroups::{Tree, Version, World};
+use conex_kernel::{Observer, Record};
 use testkit::wait_until;
+
+/// The operations that a function asked for, in words.
+#[derive(Default)]
+pub(crate) struct Asked(pub(crate) RefCell<Vec<String>>);
+
+impl Observer for Asked {
+    fn after(&self, record: Record) {
+        self.0.borrow_mut().push(record.operation);
+    }
+}
 
 /// One cgroup; gone when dropped, with all its processes.
 pub(crate) struct Place {
