@@ -3,8 +3,11 @@
 
 use std::{ffi::OsStr, os::fd::AsFd, path::PathBuf};
 
-use conex_kernel::{Error, Result, operations::Filesystem};
-use conex_namespaces::{ContainerId, Directory, Facts, Host, Part, Plan, RootPlan, Source};
+use conex_kernel::{
+    Error, Result,
+    operations::{Filesystem, LayersBy},
+};
+use conex_namespaces::{ContainerId, Directory, Facts, Host, IdMaps, IdRange, Part, Plan, RootPlan, Source};
 use rustix::{fs::fstat, mount::MountAttrFlags};
 
 use crate::{
@@ -39,6 +42,14 @@ impl Overlay {
         let (containers, read_only) = (std::env::temp_dir(), root.read_only);
         let layers = std::iter::once(root.path).chain(layers.iter().cloned()).collect();
         Self { layers, stub: None, containers, keep: Keep::Nothing, read_only }
+    }
+
+    /// The ids of a container whose user named none: root's layers can be seen through a map from Linux 6.15 on, and
+    /// before that by the host's ids alone.
+    pub fn default_ids(facts: &Facts) -> Option<IdMaps> {
+        let all = || IdMaps::ranges(vec![IdRange { inside: 0, outside: 0, count: u32::MAX }]);
+        let mapped = !facts.is_privileged() || LayersBy::of(facts.kernel) == LayersBy::Descriptor;
+        (!mapped).then(all)
     }
 
     /// What a container changed in its image, sorted by path; nothing if it never ran. The host's rights decide whose

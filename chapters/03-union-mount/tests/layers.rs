@@ -8,7 +8,7 @@ use std::{
     fs::{self, File},
     io::Read,
     os::{fd::AsFd, unix::fs::MetadataExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
@@ -284,8 +284,10 @@ fn script(test: &TestHost) {
     fs::write(&file, &dry.err).expect("a file");
     let scripted = test.run(Command::new("sh").arg(&file));
     // A script leaves the cgroups that it made: these lie in the test host's own.
-    for tree in fs::read_dir("/sys/fs/cgroup").expect("trees").flatten() {
-        for group in fs::read_dir(tree.path().join("conex")).into_iter().flatten().flatten() {
+    let roots = [PathBuf::from("/sys/fs/cgroup")].into_iter();
+    let trees = fs::read_dir("/sys/fs/cgroup").expect("trees").flatten().map(|tree| tree.path());
+    for tree in roots.chain(trees) {
+        for group in fs::read_dir(tree.join("conex")).into_iter().flatten().flatten() {
             let _ = fs::remove_dir(group.path());
         }
     }

@@ -13,9 +13,9 @@ use std::{
 };
 
 use conex_kernel::Kernel;
-use conex_namespaces::{Facts, Host, Part, Running, spawn};
+use conex_namespaces::{Host, Part, Running, spawn};
 use conex_overlay::{Access, LAYERS_MAX, Overlay, make_stub};
-use rig::{Ids, all_ids, containers, forget, host, id, overlay, plan, succeed};
+use rig::{Ids, all_ids, containers, forget, host, id, kernels, overlay, plan, succeed};
 use testkit::{Case, TestHost, say};
 
 fn main() -> ExitCode {
@@ -55,10 +55,9 @@ fn many(test: &TestHost) {
                 count - 1
             ),
         };
-        for kernel in [(6, 18), (6, 12), (6, 1)] {
-            let host = Host { facts: Facts { kernel, ..usual.facts.clone() }, ..usual.clone() };
-            let mapped = host.facts.is_privileged() && kernel != (6, 18);
-            for ids in all_ids(&host).iter().filter(|ids| !(mapped && matches!(ids, Ids::Mapped))) {
+        for host in kernels(&usual) {
+            let kernel = host.facts.kernel;
+            for ids in all_ids(&host) {
                 if host.facts.is_privileged() && kernel == (6, 1) && count >= 128 && matches!(ids, Ids::Same) {
                     let error = rig::run(&host, &root, *ids, "true").expect_err("in no user namespace");
                     assert!(error.to_string().contains("that many layers"), "{error}");

@@ -14,7 +14,7 @@ use std::{
 use conex_kernel::{Error, Kernel};
 use conex_namespaces::{Facts, Host, Part};
 use conex_overlay::{Keep, LAYERS_MAX, Overlay};
-use rig::{Ids, containers, copy, forget, host, layer, look, overlay, run, same, succeed};
+use rig::{Ids, all_ids, containers, copy, forget, host, layer, look, overlay, run, same, succeed};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use testkit::{Case, TestHost};
 
@@ -64,12 +64,12 @@ fn bad_layers(test: &TestHost) {
     for (what, layers, words) in cases {
         let parts: [&dyn Part; 2] = [&overlay(test, &layers), &copy(test, &layers)];
         for part in parts {
-            let error = run(&host, part, Ids::Mapped, "true").expect_err(what);
+            let error = run(&host, part, all_ids(&host)[0], "true").expect_err(what);
             assert!(error.to_string().contains(words), "{what}: {error}");
             before.assert_same(&test.fingerprint(), what);
         }
     }
-    succeed(&host, &overlay(test, &[base, good]), Ids::Mapped, "test -e /a");
+    succeed(&host, &overlay(test, &[base, good]), all_ids(&host)[0], "test -e /a");
 }
 
 fn strange_names(test: &TestHost) {
@@ -80,14 +80,9 @@ fn strange_names(test: &TestHost) {
     layers.extend(names.iter().map(|name| layer(test, name, &[(&format!("from {name}"), "x")])));
     let long = "long".repeat(60);
     layers.push(layer(test, &long, &[("from long", "x")]));
-    for ids in rig::all_ids(&host) {
-        for kernel in [(6, 18), (6, 12), (6, 1)] {
-            if kernel != (6, 18) && matches!(ids, Ids::Mapped) && host.facts.is_privileged() {
-                // Refused, below.
-                continue;
-            }
-            let old = Host { facts: Facts { kernel, ..host.facts.clone() }, ..host.clone() };
-            succeed(&old, &overlay(test, &layers), *ids, "test $(ls -d /from* | wc -l) = 8; rm /from*; echo x > /x");
+    for host in rig::kernels(&host) {
+        for ids in all_ids(&host) {
+            succeed(&host, &overlay(test, &layers), *ids, "test $(ls -d /from* | wc -l) = 8; rm /from*; echo x > /x");
             forget(test);
         }
     }

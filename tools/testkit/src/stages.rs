@@ -48,9 +48,14 @@ pub(crate) fn run_in_host(case: &Case) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let mut child =
         Command::new(program).args([Stage::Enter.argument(), case.name]).spawn().map_err(|error| error.to_string())?;
-    let done = wait(&mut child, case.bounds.time);
+    let done = wait(&mut child, case.bounds.time * slowness());
     let cgroups = Cgroups::new(cgroup_name(std::process::id(), child.id())).and_then(|cgroups| cgroups.remove());
     done.and(cgroups.map_err(|error| error.to_string()))
+}
+
+/// How many times longer a case may take here: in `cargo xtask vm` each instruction is emulated.
+fn slowness() -> u32 {
+    if env::var_os("CONEX_VM").is_some() { 10 } else { 1 }
 }
 
 /// Of a test host's cgroups: who runs the case, and who makes its host.

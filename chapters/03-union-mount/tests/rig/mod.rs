@@ -36,9 +36,20 @@ pub(crate) enum Ids {
     Host,
 }
 
-/// All that the case's rights allow.
+/// All that the case's rights and the kernel allow.
 pub(crate) fn all_ids(host: &Host) -> &'static [Ids] {
-    if host.facts.is_privileged() { &[Ids::Mapped, Ids::Same, Ids::Host] } else { &[Ids::Mapped] }
+    // Root's layers can be seen through an id map from 6.15 on.
+    match (host.facts.is_privileged(), host.facts.kernel >= (6, 15)) {
+        (true, true) => &[Ids::Mapped, Ids::Same, Ids::Host],
+        (true, false) => &[Ids::Same, Ids::Host],
+        (false, _) => &[Ids::Mapped],
+    }
+}
+
+/// This host, and as if its kernel were an older one: each way in which layers are told to a kernel.
+pub(crate) fn kernels(host: &Host) -> Vec<Host> {
+    let older = [(6, 18), (6, 12), (6, 1)].into_iter().filter(|kernel| *kernel <= host.facts.kernel);
+    older.map(|kernel| Host { facts: Facts { kernel, ..host.facts.clone() }, ..host.clone() }).collect()
 }
 
 pub(crate) fn plan(host: &Host, ids: Ids, words: &[&str]) -> Plan {
@@ -128,7 +139,7 @@ pub(crate) fn look(root: &Path) -> BTreeMap<PathBuf, String> {
         if kind.is_dir() {
             left.extend(fs::read_dir(&path).expect("a directory").map(|entry| entry.expect("an entry").path()));
         } else {
-            line += &format!(" {} links {} blocks", stat.nlink(), stat.blocks());
+            line += &format!(" {} links", stat.nlink());
         }
         if kind.is_symlink() {
             line += &format!(" -> {}", fs::read_link(&path).expect("a link").display());
@@ -161,11 +172,13 @@ pub(crate) fn attributes(path: &Path) -> BTreeMap<String, Vec<u8>> {
 /// The lines that differ between two looks.
 #[track_caller]
 pub(crate) fn same(one: &BTreeMap<PathBuf, String>, other: &BTreeMap<PathBuf, String>, what: &str) {
+    // A file's content may be long.
+    let shown = |line: Option<&String>| line.map(|line| line.chars().take(200).collect::<String>());
     let differences: Vec<String> = one
         .keys()
         .chain(other.keys())
         .filter(|path| one.get(*path) != other.get(*path))
-        .map(|path| format!("{}: {:?} / {:?}", path.display(), one.get(path), other.get(path)))
+        .map(|path| format!("{}: {:?} / {:?}", path.display(), shown(one.get(path)), shown(other.get(path))))
         .collect();
     assert!(differences.is_empty(), "{what}:\n{}", differences.join("\n"));
 }
