@@ -4,7 +4,12 @@
 
 mod rig;
 
-use std::{fs, process::ExitCode};
+use std::{
+    fs,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
 
 use conex::{Paths, State};
 use rig::{command, conex, image, is_clean, roots};
@@ -20,6 +25,9 @@ fn main() -> ExitCode {
             Case::root("every_limit_of_docker_s_is_in_the_kernel_s_files", every_limit).with_cgroups(),
             Case::root("the_cgroup_lies_where_it_was_asked_for", parents).with_cgroups(),
             Case::root("limits_that_can_t_be_are_refused_in_a_sentence", refused).with_cgroups(),
+            Case::root("what_a_crash_leaves_in_a_session_of_a_user_is_found_from_another", sessions)
+                .with(&["setpriv"])
+                .with_cgroups(),
             Case::user("a_user_without_cgroups_is_told_why_and_runs_without_limits", user),
         ],
         rig::PROGRAMS,
@@ -69,6 +77,51 @@ fn processes(test: &TestHost) {
         run(test, &["--pids-limit", "-1"], "for n in $(seq 20); do sleep 100 & done; echo all").success(),
         "all\n"
     );
+}
+
+/// Method: a user's first session has a cgroup of its own, in which his container is killed; his second has none.
+fn sessions(test: &TestHost) {
+    const USER: u32 = 4242;
+    let v2 = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    let v2 =
+        v2.lines().filter(|line| line.contains(" - cgroup2 ")).find_map(|line| line.split(' ').nth(4)).expect("v2");
+    let delegated = Path::new(v2).join("delegated");
+    fs::create_dir(&delegated).expect("a cgroup");
+    let session = delegated.join("session");
+    fs::create_dir(&session).expect("a cgroup");
+    for path in [&delegated, &delegated.join("cgroup.procs"), &delegated.join("cgroup.subtree_control")]
+        .into_iter()
+        .chain([&session, &session.join("cgroup.procs")])
+    {
+        chown(path, Some(USER), Some(USER)).expect("given to the user");
+    }
+    let home = test.directory("home");
+    chown(&home, Some(USER), Some(USER)).expect("given to the user");
+    let run = |join: &str, words: &str| {
+        let script = format!("{join} exec setpriv --reuid {USER} --regid {USER} --clear-groups \"$0\" {words}");
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(script).arg(test.program("conex"));
+        shell.env("CONEX_ROOT", home.join("root")).env("CONEX_RUN_ROOT", home.join("run"));
+        shell
+    };
+    let join = format!("echo 0 > {}/cgroup.procs;", session.display());
+    test.run(&mut run(&join, "image from-host box busybox")).success();
+    let mut child = run(&join, "run --network none box busybox sleep 1000").spawn().expect("started");
+    let containers = || rig::cgroups(&delegated);
+    wait_until("it runs", || {
+        containers().iter().any(|path| fs::read(path.join("cgroup.procs")).is_ok_and(|pids| !pids.is_empty()))
+    });
+    // All of it at once, as when the session ends.
+    fs::write(delegated.join("cgroup.kill"), "1").expect("killed");
+    child.wait().expect("ended");
+    assert_eq!(containers().len(), 1, "nobody has cleaned up");
+    test.run(&mut run("", "ps")).success();
+    assert_eq!(containers(), Vec::<PathBuf>::new());
+    wait_until("nobody is left", || {
+        [&session, &delegated.join("conex"), &delegated]
+            .iter()
+            .all(|path| !path.exists() || fs::remove_dir(path).is_ok())
+    });
 }
 
 /// Method: with the host's process ids, nobody else ends what a container leaves behind.

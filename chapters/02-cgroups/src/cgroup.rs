@@ -231,11 +231,12 @@ impl Cgroup {
 
     /// All that bear the container's id, wherever they are.
     fn found(&self, id: &ContainerId) -> Vec<PathBuf> {
-        let named = |tree: &Tree| match &self.parent {
-            Some(parent) => vec![tree.base.join(parent).join(id.as_str())],
-            None => find(&tree.base, id.as_str()),
+        let Some(parent) = &self.parent else {
+            // From the top: a user's may lie in a cgroup that was delegated to another session of his.
+            return self.world.tops().iter().flat_map(|top| find(top, id.as_str())).collect();
         };
-        self.world.trees().iter().flat_map(named).filter(|path| path.is_dir()).collect()
+        let named = |tree: &Tree| tree.base.join(parent).join(id.as_str());
+        self.world.trees().iter().map(named).filter(|path| path.is_dir()).collect()
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Tree {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct World {
     trees: Vec<Tree>,
+    /// Where trees begin, also those of which nothing or a part is ours.
+    tops: Vec<PathBuf>,
     /// Why there are none, or fewer than the host has.
     obstacle: Option<Obstacle>,
 }
@@ -58,24 +60,31 @@ impl World {
     pub fn probe() -> Result<Self> {
         let read =
             |path: &str| fs::read_to_string(path).map_err(|error| Error::new(NAME, format!("read {path}"), &error));
-        let (mut trees, mut obstacle) = (Vec::new(), Some(Obstacle::NotMounted));
+        let (mut trees, mut tops, mut obstacle) = (Vec::new(), Vec::new(), Some(Obstacle::NotMounted));
         for mounted in mounted(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?) {
+            tops.push(mounted.mount_point.clone());
             match mounted.base() {
                 Ok(base) => trees.push(mounted.tree(base)),
                 Err(found) => obstacle = Some(found),
             }
         }
-        Ok(Self { obstacle: obstacle.filter(|_| trees.is_empty()), trees })
+        Ok(Self { obstacle: obstacle.filter(|_| trees.is_empty()), trees, tops })
     }
 
     /// A host that has only these trees.
     pub fn of(trees: Vec<Tree>) -> Self {
-        Self { obstacle: trees.is_empty().then_some(Obstacle::NotMounted), trees }
+        let tops = trees.iter().map(|tree| tree.base.clone()).collect();
+        Self { obstacle: trees.is_empty().then_some(Obstacle::NotMounted), trees, tops }
     }
 
     /// All trees.
     pub fn trees(&self) -> &[Tree] {
         &self.trees
+    }
+
+    /// The top of each tree, whoever may make cgroups in it.
+    pub(crate) fn tops(&self) -> &[PathBuf] {
+        &self.tops
     }
 
     /// The tree that has a controller.

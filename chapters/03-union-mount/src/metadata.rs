@@ -1,6 +1,6 @@
 //! Owner, attributes, mode and times of a file, carried over to its copy. See inode(7), xattr(7).
 
-use std::{ffi::OsStr, io, os::fd::BorrowedFd};
+use std::{collections::BTreeMap, ffi::OsStr, io, os::fd::BorrowedFd};
 
 use rustix::{
     fs::{
@@ -36,20 +36,27 @@ pub(crate) fn copy_mode_and_times(stat: &Stat, into: Name<'_>) -> io::Result<()>
     Ok(utimensat(into.0, into.1, &Timestamps { last_access, last_modification }, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-/// All but an overlay's own, which mean nothing in a copy.
 fn copy_attributes(from: Name<'_>, into: Name<'_>, marks: Marks) -> io::Result<()> {
-    let (from, into) = (beneath(from.0, from.1), beneath(into.0, into.1));
-    let length = match llistxattr_query(&from) {
-        Err(Errno::OPNOTSUPP) => return Ok(()),
+    let into = beneath(into.0, into.1);
+    let set = |(key, value): (&Vec<u8>, &Vec<u8>)| lsetxattr(&into, key.as_slice(), value, XattrFlags::empty());
+    Ok(attributes(from, marks)?.iter().try_for_each(set)?)
+}
+
+/// All but an overlay's own, which mean nothing in a copy.
+pub(crate) fn attributes(of: Name<'_>, marks: Marks) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let path = beneath(of.0, of.1);
+    let length = match llistxattr_query(&path) {
+        Err(Errno::OPNOTSUPP) => 0,
         length => length?,
     };
     let mut keys = vec![0; length];
-    let length = llistxattr(&from, &mut keys)?;
+    let length = llistxattr(&path, &mut keys)?;
     let keys = keys[..length].split(|byte| *byte == 0).filter(|key| !key.is_empty());
-    for key in keys.filter(|key| !key.starts_with(marks.prefix().as_bytes())) {
-        let mut value = vec![0; lgetxattr_query(&from, key)?];
-        let length = lgetxattr(&from, key, &mut value)?;
-        lsetxattr(&into, key, &value[..length], XattrFlags::empty())?;
-    }
-    Ok(())
+    let valued = |key: &[u8]| {
+        let mut value = vec![0; lgetxattr_query(&path, key)?];
+        let length = lgetxattr(&path, key, &mut value)?;
+        value.truncate(length);
+        Ok((key.to_vec(), value))
+    };
+    keys.filter(|key| !key.starts_with(marks.prefix().as_bytes())).map(valued).collect()
 }

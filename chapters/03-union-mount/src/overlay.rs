@@ -1,14 +1,22 @@
 //! A root that is an overlay: the layers stay as they are, and what is written goes into the container's own directory.
 //! The mount is in the container's mount namespace alone, and goes with it. See overlayfs.rst.
 
-use std::{ffi::OsStr, os::fd::AsFd, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+};
 
 use conex_kernel::{
     Error, Result,
     operations::{Filesystem, LayersBy},
 };
 use conex_namespaces::{ContainerId, Directory, Facts, Host, IdMaps, IdRange, Part, Plan, RootPlan, Source};
-use rustix::{fs::fstat, mount::MountAttrFlags};
+use rustix::{
+    fs::{Stat, fstat},
+    mount::MountAttrFlags,
+};
 
 use crate::{
     Change, Keep, NAME,
@@ -93,6 +101,17 @@ impl Overlay {
         };
         like().map_err(|error| Error::new(NAME, format!("make a root like {}", image.display()), &error))
     }
+
+    /// Whether a container's root directory is still like the image's.
+    fn is_dressed(&self, upper: &Path, marks: Marks) -> io::Result<bool> {
+        let Some(image) = self.layers.last() else { return Ok(true) };
+        let (image, upper) = (directory::open(image)?, directory::open(upper)?);
+        let (like, is) = (fstat(&image)?, fstat(&upper)?);
+        let owners = |stat: &Stat| (marks == Marks::Trusted).then_some((stat.st_uid, stat.st_gid));
+        let attributes = |directory: &OwnedFd| metadata::attributes(Name(directory.as_fd(), OsStr::new(".")), marks);
+        let same = like.st_mode == is.st_mode && owners(&like) == owners(&is);
+        Ok(same && (marks == Marks::User || attributes(&image)? == attributes(&upper)?))
+    }
 }
 
 /// An overlay of these layers, the lowest first.
@@ -131,7 +150,8 @@ impl Part for Overlay {
         place.check_work()
     }
 
-    fn cleanup(&self, _host: &Host, id: &ContainerId) -> Result<()> {
-        self.place(id).clean_up()
+    fn cleanup(&self, host: &Host, id: &ContainerId) -> Result<()> {
+        // Its root directory may still be what a container changed.
+        self.place(id).clean_up(|upper| self.is_dressed(upper, Marks::of(&host.facts)).unwrap_or(true))
     }
 }

@@ -89,8 +89,9 @@ impl Place {
         removed.map_err(|error| Error::new(NAME, format!("remove {}", self.path(name).display()), &error))
     }
 
-    /// Removes what a start needs and nobody else; and, if nothing is kept, all.
-    pub(crate) fn clean_up(&self) -> Result<()> {
+    /// Removes what a start needs and nobody else; and, if nothing is kept, all. An upper without anything in it goes, too,
+    /// where `is_bare` says that it tells nothing itself.
+    pub(crate) fn clean_up(&self, is_bare: impl Fn(&Path) -> bool) -> Result<()> {
         let failed = |error: io::Error| Error::new(NAME, format!("remove {}", self.directory.display()), &error);
         let opened = match directory::open(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -104,9 +105,10 @@ impl Place {
         if self.keep == Keep::Nothing {
             [UPPER, ROOTFS].into_iter().try_for_each(remove)?;
         }
-        // An upper in which nothing was written is as good as none.
-        let empty = [WORK, UPPER].map(|name| remove_empty(opened.as_fd(), name));
-        empty.into_iter().collect::<io::Result<()>>().map_err(failed)?;
+        remove_empty(opened.as_fd(), WORK).map_err(failed)?;
+        if is_bare(&self.path(UPPER)) {
+            remove_empty(opened.as_fd(), UPPER).map_err(failed)?;
+        }
         remove_empty(rustix::fs::CWD, &self.directory).map_err(failed)
     }
 }

@@ -96,6 +96,11 @@ fn restart(test: &TestHost) {
         succeed(&host, &root, *ids, "test $(cat /note) = written; test $(ls /data) = x; rm -r /data /note");
         succeed(&host, &root, *ids, "test ! -e /note; test ! -e /data");
         forget(test);
+        // Nothing is written, and the root directory is another's all the same.
+        succeed(&host, &root, *ids, "chmod 711 /");
+        succeed(&host, &root, *ids, "test $(stat -c %a /) = 711; chmod 755 /");
+        succeed(&host, &root, *ids, "test $(stat -c %a /) = 755");
+        assert!(!upper(test).exists(), "{ids:?}: like the image's, so nothing is kept");
     }
 }
 
