@@ -79,10 +79,6 @@ fn is_intended(fact: &str) -> bool {
         // Docker shows the host's hierarchies on v1; ours are in a cgroup namespace.
         "mount /sys/fs/cgroup",
         "namespace cgroup",
-        // Root of the host may not make device nodes until chapter 2 brings rules for devices.
-        "status CapBnd",
-        "status CapEff",
-        "status CapPrm",
         // The default filter of system calls is still to come.
         "status Seccomp",
         // Newer dockers hide it too.
