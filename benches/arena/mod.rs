@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each benchmark uses what it needs")]
 
+pub(crate) mod cloner;
 pub(crate) mod place;
 pub(crate) mod table;
 
@@ -28,14 +29,19 @@ pub(crate) type Numbered = Box<dyn FnMut(u64) -> Command>;
 
 /// Criterion's figures; and, in a benchmark rather than a test of one, ours, as ratios to those two.
 pub(crate) fn measure(group: &str, contenders: &mut [Contender], bases: [&str; 2], is_bench: bool) -> io::Result<()> {
-    let mut criterion = Criterion::default().configure_from_args();
+    compare(Criterion::default(), group, contenders);
+    if is_bench { table::print(contenders, bases) } else { Ok(()) }
+}
+
+/// Criterion's figures alone, beside those of its last run.
+pub(crate) fn compare(criterion: Criterion, group: &str, contenders: &mut [Contender]) {
+    let mut criterion = criterion.configure_from_args();
     let mut group = criterion.benchmark_group(group);
     for Contender { name, time } in contenders.iter_mut() {
         group.bench_function(*name, |bencher| bencher.iter_custom(&mut *time));
     }
     group.finish();
     criterion.final_summary();
-    if is_bench { table::print(contenders, bases) } else { Ok(()) }
 }
 
 /// A command as a contender; `None`, with the reason said, where it can't take part.

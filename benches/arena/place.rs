@@ -79,9 +79,12 @@ pub(crate) fn furnish() -> io::Result<()> {
     Ok(())
 }
 
-/// A small root file system.
-pub(crate) fn rootfs() -> io::Result<PathBuf> {
-    let rootfs = Path::new(PLACE).join("rootfs");
+/// A small root file system, made anew in a directory.
+pub(crate) fn rootfs(directory: &Path) -> io::Result<PathBuf> {
+    let rootfs = directory.join("rootfs");
+    if rootfs.exists() {
+        fs::remove_dir_all(&rootfs)?;
+    }
     for directory in DIRECTORIES {
         fs::create_dir_all(rootfs.join(directory))?;
     }

@@ -1,63 +1,106 @@
 //! What does sharing layers save? A Debian root of more than 150 MB, as an overlay for each container beside a copy for each,
-//! as virtual machines have it: how long a start takes, what it costs on the disk, and what stays in memory.
+//! as virtual machines have it: how long a start takes, what it costs on the disk, what stays in memory, and where the copy
+//! wins.
 //!
-//! `cargo bench --bench sharing`, as root. No criterion: a copy takes too long for a hundred of them, and only a process of
-//! one thread may clone. The rows are printed, and kept as JSON in `target/bench/sharing.json`.
+//! `cargo bench --bench sharing`, as root; with `-- table`, as `cargo xtask figures` calls it, only the table, which is also
+//! kept as JSON in `target/bench/sharing.json`; with other words, only criterion's part. As a test it takes a small root.
 
 #![forbid(unsafe_code)]
 
+#[path = "../arena/mod.rs"]
+mod arena;
+mod big;
 mod debian;
 mod disk;
+mod machine;
 mod memory;
-#[path = "../arena/place.rs"]
-#[allow(dead_code, reason = "the arena's other benchmarks use the rest")]
-mod place;
 mod root;
+mod rounds;
+mod row;
 mod start;
 mod table;
+mod write;
+mod xfs;
 
-use std::{env, io, path::PathBuf, process::ExitCode};
+use std::{
+    env, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use arena::{cloner, place};
+use root::{How, Roots};
 use table::Table;
+
+/// Asks for the table alone.
+const TABLE: &str = "table";
+
+/// What is shared, and how often each thing is done.
+struct Effort {
+    /// In the target directory: on a disk, and kept.
+    directory: &'static str,
+    root: fn(&Path) -> io::Result<PathBuf>,
+    /// For a median.
+    rounds: usize,
+    /// For how many containers disk space is told, and how many copies are made at most.
+    containers: &'static [usize],
+    copies: usize,
+}
+
+const BENCH: Effort =
+    Effort { directory: "bench", root: debian::make, rounds: 5, containers: &[1, 10, 100, 1000], copies: 10 };
+
+/// A small root and once each, to see that it works.
+const TEST: Effort =
+    Effort { directory: "bench/test", root: place::rootfs, rounds: 1, containers: &[1, 10], copies: 2 };
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if !rustix::process::geteuid().is_root() {
-        place::say("sharing: needs root: skipped");
-        return ExitCode::SUCCESS;
+    let is_bench = arguments.iter().any(|word| word == "--bench");
+    let effort = if is_bench { &BENCH } else { &TEST };
+    match arguments.first().map(String::as_str) {
+        Some(cloner::ARGUMENT) => start::main(&arguments[1..]).expect("the cloner works"),
+        _ if !rustix::process::geteuid().is_root() => place::say("sharing: needs root: skipped"),
+        _ if place::is_inside() => measure(&place::program(), &arguments, effort).expect("it can be measured"),
+        // Outside, where there is a network.
+        _ => match directory(effort).and_then(|directory| (effort.root)(&directory)) {
+            Ok(root) => return place::enter(&arguments, &root).expect("a host of its own can be made"),
+            Err(error) => place::say(&format!("sharing: no root to share: {error}: skipped")),
+        },
     }
-    if place::is_inside() {
-        measure(&place::program(), arguments.iter().any(|word| word == "--bench")).expect("it can be measured");
-        return ExitCode::SUCCESS;
-    }
-    // Outside, where there is a network.
-    match directory().and_then(|directory| debian::make(&directory)) {
-        Ok(debian) => place::enter(&arguments, &debian).expect("a host of its own can be made"),
-        Err(error) => {
-            place::say(&format!("sharing: no Debian root: {error}: skipped"));
-            ExitCode::SUCCESS
-        }
-    }
+    ExitCode::SUCCESS
 }
 
-/// `target/bench`: on a disk, and kept.
-fn directory() -> io::Result<PathBuf> {
+fn directory(effort: &Effort) -> io::Result<PathBuf> {
     let program = env::current_exe()?;
     // TARGET/release/deps/sharing-HASH.
     let target = program.ancestors().nth(3).ok_or_else(|| io::Error::other("this program lies in no target"))?;
-    let directory = target.join("bench");
+    let directory = target.join(effort.directory);
     std::fs::create_dir_all(&directory)?;
     Ok(directory)
 }
 
-fn measure(debian: &std::path::Path, is_bench: bool) -> io::Result<()> {
+fn measure(root: &Path, arguments: &[String], effort: &Effort) -> io::Result<()> {
     place::furnish()?;
-    let mut table = Table::new(&directory()?.join("sharing.json"));
-    // In a test once each, to see that it works.
-    let (lives, copies, several, containers): (usize, usize, usize, &[usize]) =
-        if is_bench { (51, 5, 10, &[1, 10, 100, 1000]) } else { (1, 1, 1, &[1]) };
-    start::measure(debian, &mut table, lives, copies)?;
-    disk::measure(debian, &mut table, containers, several)?;
-    memory::measure(debian, &mut table, several)?;
-    table.finish()
+    let words: Vec<&String> = arguments.iter().filter(|word| *word != "--bench").collect();
+    // Before criterion's part, after which this process has threads.
+    if words.is_empty() || words == [TABLE] {
+        table(root, effort)?;
+    }
+    if words != [TABLE] {
+        start::compare(root)?;
+    }
+    Ok(())
+}
+
+fn table(root: &Path, effort: &Effort) -> io::Result<()> {
+    let directory = directory(effort)?;
+    let roots = Roots { debian: root.to_owned(), big: big::make(&directory)? };
+    let mut table = Table::new(&directory.join("sharing.json"));
+    start::measure(&roots, &mut table, effort)?;
+    write::measure(&roots, &mut table, effort, [How::Overlay, How::Copy])?;
+    xfs::measure(&roots, &mut table, effort)?;
+    disk::measure(&roots, &mut table, effort)?;
+    memory::measure(&roots, &mut table, effort)?;
+    table.finish(&roots)
 }

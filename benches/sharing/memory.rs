@@ -1,64 +1,65 @@
 //! What stays in memory of one file that every container reads: its pages once, or once for each copy. See fincore(1).
 
 use std::{
-    fs, io,
+    fs::File,
+    io,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use conex::namespaces::{ContainerId, Part, Running, spawn};
+use rustix::fs::{Advice, fadvise};
 
 use crate::{
-    place,
-    root::{How, containers, failed, host, plan},
+    Effort,
+    arena::place,
+    big::{BYTES, FILE},
+    root::{How, Roots, failed, waiting},
+    row::{Kind, Row},
     table::Table,
 };
 
-const BYTES: usize = 64 << 20;
-const READ: &str = "cat /big > /dev/null; exec sleep 1000";
-
-pub(crate) fn measure(debian: &Path, table: &mut Table, count: usize) -> io::Result<()> {
+pub(crate) fn measure(roots: &Roots, table: &mut Table, effort: &Effort) -> io::Result<()> {
     if place::find("fincore").is_none() {
         place::say("memory: needs the program fincore: skipped");
         return Ok(());
     }
-    let layer = debian.with_file_name("big");
-    fs::create_dir_all(&layer)?;
-    fs::write(layer.join("big"), vec![1; BYTES])?;
-    let [overlay, copy] = [How::Overlay, How::Copy].map(|how| cached(debian, &layer, how, count));
-    let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let what = format!("page cache of a file of 67 MB, read in {count}");
-    table.row(&what, "MB", megabytes(overlay?), megabytes(copy?), "");
-    fs::remove_dir_all(&layer)
+    let containers = effort.copies;
+    let megabytes = |how| cached(roots, how, containers).map(|bytes| bytes as f64 / 1e6);
+    let (overlay, copy) = (megabytes(How::Overlay)?, megabytes(How::Copy)?);
+    let what = format!("page cache of a file of 67 MB, read in {containers}");
+    table.row(Row { kind: Kind::Memory, what, containers, unit: "MB", overlay, copy, ..Row::default() });
+    Ok(())
 }
 
-fn cached(debian: &Path, layer: &Path, how: How, count: usize) -> io::Result<u64> {
-    let (host, directory) = (host()?, containers(debian)?);
-    let part = how.part(&[debian.to_owned(), layer.to_owned()], &directory);
-    let parts: [&dyn Part; 1] = [part.as_ref()];
-    let ids = (0..count).map(|_| ContainerId::random().map_err(failed)).collect::<io::Result<Vec<_>>>()?;
-    rustix::fs::sync();
-    fs::write("/proc/sys/vm/drop_caches", "3")?;
-    let running: Vec<Running<'_>> = ids
-        .iter()
-        .map(|id| spawn(&host, id, &parts, plan(&host, id, READ)).and_then(|one| one.start()).map_err(failed))
-        .collect::<io::Result<_>>()?;
-    let files: Vec<PathBuf> = match how {
-        How::Overlay => vec![layer.join("big")],
-        How::Copy => ids.iter().map(|id| directory.join(id.as_str()).join("rootfs/big")).collect(),
-    };
-    let whole = BYTES as u64 * files.len() as u64;
-    let mut bytes = 0;
-    // They read at once, and take their time.
-    for _ in 0..200 {
-        bytes = files.iter().map(|file| resident(file)).sum::<io::Result<u64>>()?;
-        if bytes >= whole {
-            break;
+/// Nothing of the file is in memory when the programs begin; all of them have read it when it is counted.
+fn cached(roots: &Roots, how: How, count: usize) -> io::Result<u64> {
+    waiting((how, &roots.with_big()), (count, "cat /big > /dev/null"), |all, directory| {
+        let files: Vec<PathBuf> = match how {
+            How::Overlay => vec![roots.big.join(FILE)],
+            _ => all.iter().map(|(id, _)| directory.join(id.as_str()).join("rootfs").join(FILE)).collect(),
+        };
+        files.iter().try_for_each(|file| forget(file))?;
+        let running = all.into_iter().map(|(_, one)| one.start().map_err(failed));
+        let mut running = running.collect::<io::Result<Vec<_>>>()?;
+        for one in &mut running {
+            let exit = one.ended().map_err(failed)?;
+            if exit.status() != 0 {
+                return Err(io::Error::other(format!("a container that reads: {exit:?}")));
+            }
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        files.iter().map(|file| resident(file)).sum()
+    })
+}
+
+/// Takes a file's pages out of memory.
+fn forget(path: &Path) -> io::Result<()> {
+    let file = File::open(path)?;
+    file.sync_all()?;
+    fadvise(&file, 0, None, Advice::DontNeed)?;
+    match resident(path)? {
+        0 => Ok(()),
+        bytes => Err(io::Error::other(format!("{bytes} of {BYTES} bytes of {} stay in memory", path.display()))),
     }
-    drop(running);
-    Ok(bytes)
 }
 
 fn resident(file: &Path) -> io::Result<u64> {

@@ -5,36 +5,40 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{place, root::How};
+use crate::{
+    arena::place,
+    machine,
+    root::{How, Roots},
+    row::Row,
+};
 
 pub(crate) struct Table {
     file: PathBuf,
-    rows: Vec<Value>,
+    rows: Vec<Row>,
 }
 
 impl Table {
     pub(crate) fn new(file: &Path) -> Self {
         let (overlay, copy) = (How::Overlay.word(), How::Copy.word());
-        place::say(&format!("{:<44} {overlay:>12} {copy:>14} {:>9}", "", "ratio"));
+        place::say(&format!("{:<46} {overlay:>12} {copy:>14} {:>9}", "", "ratio"));
         Self { file: file.to_owned(), rows: Vec::new() }
     }
 
-    /// One figure of each kind, and what is to be known of it.
-    pub(crate) fn row(&mut self, what: &str, unit: &str, overlay: f64, copy: f64, note: &str) {
+    pub(crate) fn row(&mut self, row: Row) {
+        let Row { what, unit, overlay, copy, note, .. } = &row;
         let ratio = copy / overlay;
         place::say(&format!(
-            "{:<44} {overlay:>12.2} {copy:>14.2} {ratio:>8.1}x  {note}",
+            "{:<46} {overlay:>12.2} {copy:>14.2} {ratio:>8.1}x  {note}",
             format!("{what} {unit}").trim()
         ));
-        self.rows.push(json!({"what": what, "unit": unit, "overlay": overlay, "copy": copy, "note": note}));
+        self.rows.push(row);
     }
 
     /// Keeps all rows, with what they were measured on.
-    pub(crate) fn finish(self) -> io::Result<()> {
-        let machine = rustix::system::uname();
-        let all = json!({"kernel": machine.release().to_string_lossy(), "rows": self.rows});
+    pub(crate) fn finish(self, roots: &Roots) -> io::Result<()> {
+        let all = json!({"machine": machine::describe(roots)?, "rows": self.rows});
         fs::write(&self.file, serde_json::to_vec_pretty(&all)?)
     }
 }

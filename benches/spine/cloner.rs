@@ -1,13 +1,7 @@
-//! The single-threaded process that clones for criterion: it reads how often, one number a line, and answers each with
-//! the nanoseconds that it took. `show` instead of numbers runs one container that describes itself.
+//! The containers of each kind, made by a cloner (see `arena::cloner`). With another command than `true` one is run that
+//! describes itself.
 
-use std::{
-    ffi::CString,
-    io::{self, BufRead, BufReader, Write},
-    path::Path,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::{ffi::CString, io, path::Path, process::Command, time::Instant};
 
 use conex::{
     cgroups::{Cgroup, Limits, World},
@@ -15,33 +9,23 @@ use conex::{
     namespaces::{ContainerId, Directory, Exit, Facts, Host, Part, Plan, Process, spawn},
 };
 
-use crate::{arena::Contender, raw::Raw};
+use crate::{
+    arena::{Contender, cloner},
+    raw::Raw,
+};
 
 /// What a container has in its environment beyond HOME.
 pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Followed by a kind, such as `spine` or `raw`, the root file system, and the command.
-pub(crate) const ARGUMENT: &str = "--cloner";
-
-/// A contender that asks a cloner of this kind.
+/// A contender that makes containers of this kind, such as `spine` or `raw`.
 pub(crate) fn contender(kind: &'static str, rootfs: &Path) -> io::Result<Contender> {
-    let mut cloner = command(kind, rootfs, &["true"])?.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut questions = cloner.stdin.take().ok_or_else(|| io::Error::other("the cloner has no standard input"))?;
-    let answers = cloner.stdout.take().ok_or_else(|| io::Error::other("the cloner has no standard output"))?;
-    let mut answers = BufReader::new(answers);
-    let mut ask = move |iterations: u64| -> io::Result<Duration> {
-        writeln!(questions, "{iterations}")?;
-        let mut line = String::new();
-        answers.read_line(&mut line)?;
-        line.trim().parse().map(Duration::from_nanos).map_err(io::Error::other)
-    };
-    Ok(Contender { name: kind, time: Box::new(move |iterations| ask(iterations).expect("the cloner answers")) })
+    cloner::contender(kind, &mut command(kind, rootfs, &["true"])?)
 }
 
 /// A cloner's command line.
 pub(crate) fn command(kind: &str, rootfs: &Path, words: &[&str]) -> io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args([ARGUMENT, kind]).arg(rootfs).args(words);
+    let mut command = cloner::command()?;
+    command.arg(kind).arg(rootfs).args(words);
     Ok(command)
 }
 
@@ -74,13 +58,10 @@ pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
     if command != [c"true".to_owned()] {
         return once();
     }
-    for line in io::stdin().lines() {
-        let iterations: u64 = line?.parse().map_err(io::Error::other)?;
+    cloner::answer(|| {
         let started = Instant::now();
-        (0..iterations).try_for_each(|_| once())?;
-        writeln!(io::stdout(), "{}", started.elapsed().as_nanos())?;
-    }
-    Ok(())
+        once().map(|()| started.elapsed())
+    })
 }
 
 /// The same host with the one hierarchy that hosts of cgroup v2 have, which is one mount instead of many.

@@ -24,7 +24,7 @@ use arena::place;
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
     match arguments.get(1).map(String::as_str) {
-        Some(cloner::ARGUMENT) => cloner::main(&arguments[2..]),
+        Some(arena::cloner::ARGUMENT) => cloner::main(&arguments[2..]),
         _ if !rustix::process::geteuid().is_root() => {
             place::say("spine: needs root: skipped");
             return ExitCode::SUCCESS;
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             return entered.expect("a host of its own can be made");
         }
         _ => place::furnish()
-            .and_then(|()| place::rootfs())
+            .and_then(|()| place::rootfs(Path::new(place::PLACE)))
             .and_then(|rootfs| measure(&rootfs, arguments.iter().any(|word| word == "--bench"))),
     }
     .expect("the benchmark can be run");

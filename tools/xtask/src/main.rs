@@ -1,9 +1,10 @@
-//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `book`, `bench`, `peers` and `vm`.
+//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `book`, `bench`, `figures`, `peers` and `vm`.
 //! It is not part of the engine and no learner needs it. One file per command; `tidy` holds the project's own checks.
 #![forbid(unsafe_code)]
 
 mod bench;
 mod book;
+mod figures;
 mod forwarded;
 mod lint;
 mod packages;
@@ -33,6 +34,7 @@ enum Command {
     Lint(lint::Arguments),
     Bench(bench::Arguments),
     Book(book::Arguments),
+    Figures(figures::Arguments),
     Peers(peers::Arguments),
     Vm(vm::Arguments),
     #[command(hide = true)]
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::main(&arguments).map(success),
         Command::Lint(arguments) => lint::main(&arguments).map(success),
         Command::Bench(arguments) => bench::main(&arguments).map(success),
+        Command::Figures(arguments) => figures::main(&arguments).map(success),
         Command::Book(arguments) => book::main(&arguments).map(success),
         Command::BookPreprocessor(arguments) => book::preprocess(&arguments).map(success),
         Command::Peers(arguments) => peers::main(&arguments),
