@@ -1,0 +1,5 @@
+//! x
+
+#![forbid(unsafe_code)]
+
+fn main() {}
