@@ -117,6 +117,11 @@ pub(crate) fn json<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Resul
     serde_json::from_slice(bytes).map_err(|error| Error::document(what, error))
 }
 
+/// Its bytes, as we write it.
+pub(crate) fn written(document: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(document).map_err(|error| Error::document("what we write", error))
+}
+
 /// How the layers of a media type must be packed; a type that says nothing leaves it to the content.
 pub(crate) fn packed(layer: &Descriptor, content: Compression) -> Result<Compression> {
     let said = match layer.media_type.as_str() {

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod archiving;
 mod attributes;
 mod chain;
 mod compression;
@@ -19,12 +20,16 @@ mod finish;
 mod growing;
 mod ingest;
 mod limits;
+mod load;
+mod make;
 mod maker;
 mod name;
 mod numbers;
+mod open;
 mod pax;
 mod removal;
 mod rights;
+mod save;
 mod sparse;
 mod store;
 mod unpack;
@@ -39,5 +44,8 @@ pub use document::{Document, Index, Manifest};
 pub use error::{Error, Limit, Result};
 pub use ingest::Ingest;
 pub use limits::Limits;
+pub use load::Named;
+pub use make::Layer;
+pub use open::open;
 pub use rights::Rights;
 pub use store::Store;
