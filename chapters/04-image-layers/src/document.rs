@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use crate::{Compression, Descriptor, Error, Platform, Result, limits::DOCUMENT_BYTES_MAX};
+use crate::{Descriptor, Error, Platform, Result, compression::Compression, limits::DOCUMENT_BYTES_MAX};
 
 /// Media types that we write; docker's are read, too.
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -10,8 +10,8 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    Compression, Config, Descriptor, Digest, Document, Error, Limits, Manifest, Result, Store,
-    compression::{buffered, unpacked},
+    Config, Descriptor, Digest, Document, Error, Limits, Manifest, Result, Store,
+    compression::{Compression, buffered, unpacked},
     document::{self, CONFIG, INDEX, LAYER, MANIFEST},
     entries::Entries,
     entry::{Entry, Extent, Kind},
@@ -46,6 +46,15 @@ struct Saved {
     layers: Vec<PathBuf>,
 }
 
+/// What says which images there are.
+const LISTS: [&str; 3] = ["index.json", "manifest.json", "oci-layout"];
+
+/// What docker wrote for versions that nobody has.
+const OLD: [&str; 3] = ["repositories", "VERSION", "json"];
+
+/// An image has some hundred parts.
+const ENTRIES_MAX: u64 = 100_000;
+
 /// A link to a link is what old archives have.
 const LINKS_MAX: usize = 8;
 
@@ -55,13 +64,26 @@ impl Store {
         let mut source = buffered(archive);
         let packed = Compression::of_content(&mut source).doing(|| "read the archive".into())?;
         let source = buffered(unpacked(source, packed).doing(|| "begin to unpack".into())?);
-        let mut entries = Entries::new(source, *limits);
+        let mut entries = Entries::new(source, Limits { entries: limits.entries.min(ENTRIES_MAX), ..*limits });
         let mut found = Archive { store: self, files: BTreeMap::new() };
         while let Some(entry) = entries.next()? {
             found.take(&entry, &mut entries)?;
         }
         entries.finish()?;
         found.images()
+    }
+
+    /// Refuses an image of which something is missing. An index may lack what is for other machines.
+    pub(crate) fn check(&self, named: &Descriptor) -> Result<()> {
+        let Document::Manifest(manifest) = Document::parse(&named.media_type, &self.read(named)?)? else {
+            return Ok(());
+        };
+        match manifest.layers.iter().chain([&manifest.config]).find(|part| !self.has(part)) {
+            None => Ok(()),
+            Some(part) => {
+                Err(Error::document(format!("manifest {}", named.digest), format!("{} is missing", part.digest)))
+            }
+        }
     }
 }
 
@@ -76,16 +98,16 @@ impl Archive<'_> {
         let Meaning::Path(path) = meaning(&entry.path).map_err(refused)? else { return Ok(()) };
         let found = match &entry.kind {
             Kind::File(extent) if *extent != Extent::whole(extent.length) => return Err(refused("it has holes")),
-            Kind::File(extent) => match path.file_name().and_then(|name| name.to_str()) {
-                // What docker wrote for versions that nobody has.
-                Some("repositories" | "VERSION" | "json") => return Ok(()),
-                Some("manifest.json" | "index.json" | "oci-layout") if extent.length <= DOCUMENT_BYTES_MAX => {
-                    let mut text = Vec::new();
-                    data.copy(extent.length, &mut text)?;
-                    Found::Text(text)
+            Kind::File(extent) if LISTS.iter().any(|list| path == Path::new(list)) => {
+                if extent.length > DOCUMENT_BYTES_MAX {
+                    return Err(refused("it is too large for a list of images"));
                 }
-                _ => Found::Blob(self.blob(&path, extent.length, data)?),
-            },
+                let mut text = Vec::new();
+                data.copy(extent.length, &mut text)?;
+                Found::Text(text)
+            }
+            Kind::File(_) if path.file_name().is_some_and(|name| OLD.iter().any(|old| name == *old)) => return Ok(()),
+            Kind::File(extent) => Found::Blob(self.blob(&path, extent.length, data)?),
             Kind::Symlink(target) => Found::Link(joined(&path, target)),
             Kind::HardLink(other) => Found::Link(joined(Path::new("x"), other)),
             _ => return Ok(()),
@@ -133,29 +155,12 @@ impl Archive<'_> {
             match images.iter_mut().find(|image| image.manifest.digest == manifest.digest) {
                 Some(image) => image.names.extend(name),
                 None => {
-                    self.check(&manifest)?;
+                    self.store.check(&manifest)?;
                     images.push(Named { names: name.into_iter().collect(), manifest });
                 }
             }
         }
         Ok(images)
-    }
-
-    /// Refuses an image of which something is missing. Of an index, only what is there is looked at.
-    fn check(&self, named: &Descriptor) -> Result<()> {
-        let parts = match Document::parse(&named.media_type, &self.store.read(named)?)? {
-            Document::Manifest(Manifest { config, layers, .. }) => [vec![config], layers].concat(),
-            Document::Index(index) => {
-                let there = index.manifests.into_iter().filter(|entry| self.store.has(entry));
-                return there.map(|entry| self.check(&entry)).collect();
-            }
-        };
-        match parts.iter().find(|part| !self.store.has(part)) {
-            None => Ok(()),
-            Some(part) => {
-                Err(Error::document(format!("manifest {}", named.digest), format!("{} is missing", part.digest)))
-            }
-        }
     }
 
     /// An image of docker's, which has no manifest but the one that we write.

@@ -18,13 +18,14 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, Timespec, openat, readlinkat};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Descriptor, Digest, Error, Result, Rights, Store,
+    Descriptor, Digest, Error, Result, Store,
     archiving::Archiving,
     attributes,
     entry::{Entry, Extent, Kind, Metadata},
     error::Doing,
     name::{Name, is_directory, is_whiteout},
     removal,
+    rights::Rights,
 };
 
 const MEDIA_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";

@@ -48,8 +48,8 @@ impl Store {
                 Ok(())
             }
             Document::Index(index) => {
-                let there = index.manifests.iter().filter(|entry| self.has(entry));
-                there.map(|entry| self.collect(entry, blobs)).collect()
+                let mut there = index.manifests.iter().filter(|entry| self.has(entry) && self.check(entry).is_ok());
+                there.try_for_each(|entry| self.collect(entry, blobs))
             }
         }
     }
