@@ -147,14 +147,15 @@ impl Growing {
     /// Keeps in mind what a directory becomes in the end.
     fn hold(&mut self, path: PathBuf, metadata: Option<Metadata>) -> Result<()> {
         let attributes = metadata.iter().flat_map(|metadata| &metadata.attributes);
-        self.held_bytes += attributes.map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
-        self.held(&path)?;
+        let attributes = attributes.map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        let own = if self.directories.contains_key(&path) { 0 } else { cost(&path) };
+        self.held(attributes + own)?;
         self.directories.insert(path, metadata);
         Ok(())
     }
 
-    fn held(&mut self, path: &Path) -> Result<()> {
-        self.held_bytes += (path.as_os_str().len() + size_of::<Metadata>()) as u64;
+    fn held(&mut self, bytes: usize) -> Result<()> {
+        self.held_bytes += bytes as u64;
         if self.held_bytes > self.held_bytes_max { Err(Limit::Held(self.held_bytes_max).into()) } else { Ok(()) }
     }
 
@@ -209,11 +210,17 @@ impl Growing {
             }
             // Of a lower layer, or still to come.
             _ => {
-                self.links.push((path.clone(), other));
-                self.held(&path)
+                self.held(cost(&path) + cost(&other))?;
+                self.links.push((path, other));
+                Ok(())
             }
         }
     }
+}
+
+/// Of a path that is kept, about.
+fn cost(path: &Path) -> usize {
+    path.as_os_str().len() + size_of::<Metadata>()
 }
 
 /// Makes what is no directory and no other name of something.
