@@ -10,7 +10,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{Rights, entry::Metadata, name::Name};
+use crate::{entry::Metadata, name::Name, rights::Rights};
 
 /// The kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX.
 const BYTES_MAX: usize = 1 << 16;

@@ -6,7 +6,7 @@ use flate2::bufread::MultiGzDecoder;
 
 /// How content is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
+pub(crate) enum Compression {
     /// Not at all.
     Plain,
     /// By gzip, in one member or many.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use crate::{Compression, Descriptor, Error, Platform, Result, limits::DOCUMENT_BYTES_MAX};
+use crate::{Descriptor, Error, Platform, Result, compression::Compression, limits::DOCUMENT_BYTES_MAX};
 
 /// Media types that we write; docker's are read, too.
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -115,6 +115,11 @@ pub(crate) fn json<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Resul
         return Err(Error::document(what, why));
     }
     serde_json::from_slice(bytes).map_err(|error| Error::document(what, error))
+}
+
+/// Its bytes, as we write it.
+pub(crate) fn written(document: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(document).map_err(|error| Error::document("what we write", error))
 }
 
 /// How the layers of a media type must be packed; a type that says nothing leaves it to the content.

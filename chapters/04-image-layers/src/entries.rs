@@ -79,11 +79,6 @@ impl<R: BufRead> Entries<R> {
         Ok(())
     }
 
-    /// The bytes of the entry's data that are still to come.
-    pub(crate) fn left(&self) -> u64 {
-        self.left
-    }
-
     /// Reads what follows the last entry, to the very end.
     pub(crate) fn finish(mut self) -> Result<()> {
         std::io::copy(&mut self.source, &mut std::io::sink()).doing(|| "read the archive".into()).map(drop)

@@ -84,6 +84,9 @@ pub enum Limit {
     /// Of the bytes of one extended header.
     #[error("an extended header in it has more than {0} bytes")]
     Header(u64),
+    /// Of the bytes that directories and late links take in memory until the end.
+    #[error("its directories take more than {0} bytes of memory")]
+    Held(u64),
     /// Of the bytes that a layer expands to.
     #[error("it expands to more than {0} bytes")]
     Expanded(u64),

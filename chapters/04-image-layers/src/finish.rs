@@ -15,12 +15,13 @@ use rustix::{
 };
 
 use crate::{
-    Error, Result, Rights, attributes,
+    Error, Result, attributes,
     entry::Metadata,
     error::Doing,
     growing::Growing,
     name::{Name, is_directory, is_whiteout},
     removal,
+    rights::Rights,
 };
 
 impl Growing {

@@ -17,12 +17,13 @@ use rustix::{
 };
 
 use crate::{
-    Error, Result, Rights, attributes,
+    Error, Result, attributes,
     entries::Entries,
     entry::{Entry, Extent, Kind, Metadata},
-    error::Doing,
+    error::{Doing, Limit},
     name::{Meaning, Name, is_directory, is_whiteout, meaning, open_directory},
     removal,
+    rights::Rights,
 };
 
 /// A layer that is not finished.
@@ -35,13 +36,16 @@ pub(crate) struct Growing {
     pub(crate) links: Vec<(PathBuf, PathBuf)>,
     /// Whether nothing of what lies below the root is seen.
     pub(crate) opaque: bool,
+    /// How much all that may take, and takes.
+    held_bytes_max: u64,
+    held_bytes: u64,
 }
 
 impl Growing {
     /// In an empty directory.
-    pub(crate) fn new(root: OwnedFd, rights: Rights) -> Self {
+    pub(crate) fn new(root: OwnedFd, rights: Rights, held_bytes_max: u64) -> Self {
         let directories = BTreeMap::from([(PathBuf::new(), None)]);
-        Self { root, rights, directories, links: Vec::new(), opaque: false }
+        Self { root, rights, directories, links: Vec::new(), opaque: false, held_bytes_max, held_bytes: 0 }
     }
 
     /// Applies all entries.
@@ -69,8 +73,7 @@ impl Growing {
         };
         if entry.kind == Kind::Directory {
             self.directory(&path)?;
-            self.directories.insert(path, Some(entry.metadata.clone()));
-            return Ok(());
+            return self.hold(path, Some(entry.metadata.clone()));
         }
         if path.as_os_str().is_empty() {
             return Err(refused("the root is a directory"));
@@ -136,9 +139,24 @@ impl Growing {
             removal::remove(name.directory(), &name.name).doing(|| "remove what was there".into())?;
         }
         mkdirat(&name.directory, &name.name, Mode::RWXU).doing(|| "make the directory".into())?;
-        self.directories.insert(path.to_owned(), None);
+        self.hold(path.to_owned(), None)?;
         // It was deleted, and is new: what lies below must not be seen in it.
         if there.is_some_and(|there| is_whiteout(&there)) { self.opaque(path) } else { Ok(()) }
+    }
+
+    /// Keeps in mind what a directory becomes in the end.
+    fn hold(&mut self, path: PathBuf, metadata: Option<Metadata>) -> Result<()> {
+        let attributes = metadata.iter().flat_map(|metadata| &metadata.attributes);
+        let attributes = attributes.map(|(key, value)| key.len() + value.len()).sum::<usize>();
+        let own = if self.directories.contains_key(&path) { 0 } else { cost(&path) };
+        self.held(attributes + own)?;
+        self.directories.insert(path, metadata);
+        Ok(())
+    }
+
+    fn held(&mut self, bytes: usize) -> Result<()> {
+        self.held_bytes += bytes as u64;
+        if self.held_bytes > self.held_bytes_max { Err(Limit::Held(self.held_bytes_max).into()) } else { Ok(()) }
     }
 
     /// A place where nothing is.
@@ -192,11 +210,17 @@ impl Growing {
             }
             // Of a lower layer, or still to come.
             _ => {
+                self.held(cost(&path) + cost(&other))?;
                 self.links.push((path, other));
                 Ok(())
             }
         }
     }
+}
+
+/// Of a path that is kept, about.
+fn cost(path: &Path) -> usize {
+    path.as_os_str().len() + size_of::<Metadata>()
 }
 
 /// Makes what is no directory and no other name of something.

@@ -96,14 +96,15 @@ fn create(blobs: &PathBuf) -> io::Result<(File, Option<Aside>)> {
     let mode = Mode::from_raw_mode(0o644);
     match openat(CWD, blobs, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, mode) {
         // File systems without it, and kernels that know it not, which see a directory.
-        Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
-            let aside = blobs.join(maker::new_name());
-            let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let file = openat(CWD, &aside, new, mode)?;
-            Ok((file.into(), Some(Aside(aside))))
-        }
+        Err(Errno::OPNOTSUPP | Errno::ISDIR) => create_named(blobs.join(maker::new_name()), mode),
         file => Ok((file?.into(), None)),
     }
+}
+
+fn create_named(aside: PathBuf, mode: Mode) -> io::Result<(File, Option<Aside>)> {
+    let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let file = openat(CWD, &aside, new, mode)?;
+    Ok((file.into(), Some(Aside(aside))))
 }
 
 fn link(file: &File, place: &PathBuf) -> io::Result<()> {
@@ -116,5 +117,33 @@ fn link(file: &File, place: &PathBuf) -> io::Result<()> {
             link(file, place)
         }
         linked => Ok(linked?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_unnamed_files_does_as_well() {
+        let blobs = std::env::temp_dir().join(format!("conex-ingest-{}", std::process::id()));
+        fs::create_dir_all(&blobs).expect("made");
+        let begin = || {
+            let (file, aside) = create_named(blobs.join(maker::new_name()), Mode::RUSR | Mode::WUSR).expect("made");
+            let (hasher, expected) = (Sha256::new(), Some((Digest::of(b"content"), 7)));
+            Ingest { file, aside, blobs: blobs.clone(), media_type: "t".into(), expected, hasher, written: 0 }
+        };
+        let count = || fs::read_dir(&blobs).expect("there").count();
+        let mut wrong = begin();
+        wrong.write_all(b"kontent").expect("written");
+        assert_eq!(count(), 1);
+        wrong.finish().expect_err("wrong");
+        assert_eq!(count(), 0);
+        let mut right = begin();
+        right.write_all(b"content").expect("written");
+        right.finish().expect("right");
+        assert_eq!(fs::read(blobs.join(Digest::of(b"content").hex())).expect("there"), b"content");
+        assert_eq!(count(), 1);
+        fs::remove_dir_all(&blobs).expect("removed");
     }
 }

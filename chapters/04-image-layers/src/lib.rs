@@ -5,10 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+mod archiving;
 mod attributes;
 mod chain;
 mod compression;
-mod config;
+pub mod config;
 mod descriptor;
 mod digest;
 mod document;
@@ -19,25 +20,30 @@ mod finish;
 mod growing;
 mod ingest;
 mod limits;
+mod load;
+mod make;
 mod maker;
 mod name;
 mod numbers;
+mod open;
 mod pax;
 mod removal;
 mod rights;
+mod save;
 mod sparse;
 mod store;
 mod unpack;
 mod verifying;
 
 pub use chain::ChainId;
-pub use compression::Compression;
-pub use config::{Config, Execution, Healthcheck, History, RootFs};
+pub use config::Config;
 pub use descriptor::{Descriptor, Platform};
 pub use digest::{BadDigest, Digest};
 pub use document::{Document, Index, Manifest};
 pub use error::{Error, Limit, Result};
 pub use ingest::Ingest;
 pub use limits::Limits;
-pub use rights::Rights;
+pub use load::Named;
+pub use make::Layer;
+pub use open::open;
 pub use store::Store;

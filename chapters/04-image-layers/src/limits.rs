@@ -9,6 +9,8 @@ pub struct Limits {
     pub name_bytes: usize,
     /// Bytes of an extended header: names, attributes and maps of holes.
     pub header_bytes: u64,
+    /// Bytes of memory for what is kept until a layer's end: the metadata of directories, and links to what comes later.
+    pub held_bytes: u64,
     /// Bytes that it expands to.
     pub expanded_bytes: u64,
     /// Bytes that each of its bytes expands to, once they are many: a file of zeros is no attack.
@@ -23,6 +25,7 @@ impl Default for Limits {
             entries: 5_000_000,
             name_bytes: 4095,
             header_bytes: 1 << 20,
+            held_bytes: 256 << 20,
             expanded_bytes: 256 << 30,
             // Programs reach 5, logs 30; gzip can't do better than 1,032, zstd can.
             ratio: 200,

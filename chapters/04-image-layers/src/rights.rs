@@ -5,7 +5,7 @@ use std::fs;
 
 /// Whose the files of layers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rights {
+pub(crate) enum Rights {
     /// Root's of the machine: owners, devices and `security.*` attributes are as the archive says.
     Root,
     /// An ordinary user's: all belongs to him, and there are no devices and no `security.*` attributes.
@@ -14,8 +14,7 @@ pub enum Rights {
 
 impl Rights {
     /// Ours.
-    #[must_use]
-    pub fn probe() -> Self {
+    pub(crate) fn probe() -> Self {
         let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
         let everybody = map.split_whitespace().eq(["0", "0", "4294967295"]);
         if rustix::process::geteuid().is_root() && everybody { Self::Root } else { Self::User }

@@ -12,10 +12,11 @@ use std::{
 use rustix::fs::{CWD, syncfs};
 
 use crate::{
-    Config, Descriptor, Digest, Document, Error, Ingest, Manifest, Platform, Result, Rights,
+    Config, Descriptor, Digest, Document, Error, Ingest, Manifest, Platform, Result,
     error::Doing,
     limits::DOCUMENT_BYTES_MAX,
     maker, removal,
+    rights::Rights,
     verifying::{Length, Verifying},
 };
 

@@ -13,8 +13,8 @@ use std::{
 use rustix::fs::CWD;
 
 use crate::{
-    ChainId, Compression, Config, Descriptor, Digest, Error, Limits, Manifest, Result, Store,
-    compression::{buffered, unpacked},
+    ChainId, Config, Descriptor, Digest, Error, Limits, Manifest, Result, Store,
+    compression::{Compression, buffered, unpacked},
     document::packed,
     entries::Entries,
     error::{Doing, Limit},
@@ -102,7 +102,7 @@ impl Store {
     /// In one pass: read, hash, inflate, hash, apply.
     fn grow(&self, layer: &Missing<'_>, limits: &Limits) -> Result<(Making, Growing)> {
         let making = self.making()?;
-        let mut growing = Growing::new(open(&making.path)?, self.rights);
+        let mut growing = Growing::new(open(&making.path)?, self.rights, limits.held_bytes);
         let mut blob = buffered(self.verifying(layer.layer)?);
         let content = Compression::of_content(&mut blob).doing(|| format!("read layer {}", layer.diff_id))?;
         let unpacked = unpacked(&mut blob, packed(layer.layer, content)?).doing(|| "begin to unpack".into())?;

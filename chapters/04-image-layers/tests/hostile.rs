@@ -137,7 +137,14 @@ fn links(test: &TestHost) {
 
 fn limits(test: &TestHost) {
     let store = store(test, "s");
-    let small = Limits { entries: 3, name_bytes: 20, header_bytes: 600, expanded_bytes: 10_000, ..Limits::default() };
+    let small = Limits {
+        entries: 3,
+        name_bytes: 20,
+        header_bytes: 600,
+        expanded_bytes: 10_000,
+        held_bytes: 190,
+        ..Limits::default()
+    };
     let long = "n".repeat(21);
     let map = vec![("GNU.sparse.major", &b"1"[..]), ("GNU.sparse.minor", b"0"), ("GNU.sparse.realsize", b"9")];
     let many = "1\n".repeat(400).replacen('1', "999", 1);
@@ -150,6 +157,10 @@ fn limits(test: &TestHost) {
         (Tape::default().entry(EntryType::GNULongName, "l", "", &[b'x'; 601]).file("a", ""), Some(Limit::Header(600))),
         (Tape::default().pax(&map).file("a", &many), Some(Limit::Header(600))),
         (Tape::default().file("a", &"x".repeat(10_000)), Some(Limit::Expanded(10_000))),
+        (Tape::default().directory("a").directory("b"), None),
+        (Tape::default().directory("a").directory("b").directory("c"), Some(Limit::Held(190))),
+        (Tape::default().pax(&[("SCHILY.xattr.user.x", &[b'x'; 250])]).directory("a"), Some(Limit::Held(190))),
+        (Tape::default().hard_link("a", "x").hard_link("b", "x").hard_link("c", "x"), Some(Limit::Held(190))),
     ];
     for (tape, limit) in cases {
         let (manifest, config) = image(&store, &[tape.end()]);

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use conex_image::{Config, Descriptor, Digest, Error, Limits, Manifest, Platform, RootFs, Store};
+use conex_image::{Config, Descriptor, Digest, Error, Limits, Manifest, Platform, Store, config::RootFs};
 use tar::{EntryType, Header};
 use testkit::TestHost;
 
