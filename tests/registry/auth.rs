@@ -30,36 +30,62 @@ fn latest() -> Version {
     Version::Tag("latest".to_owned())
 }
 
-/// An authority, and a server's certificate and key that it signed.
-fn certificates(test: &TestHost) -> PathBuf {
+/// Runs openssl in a directory of this name, to which it adds files.
+fn openssl(test: &TestHost, commands: &[&str]) -> PathBuf {
     let directory = test.directory("tls");
-    let openssl = |words: &str| {
-        let mut command = Command::new("openssl");
-        test.run(command.args(words.split(' ')).current_dir(&directory)).success();
-    };
-    fs::write(directory.join("san"), "subjectAltName=IP:10.99.0.1\n").expect("written");
-    let new = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(&format!("{new} -x509 -days 2 -keyout ca.key -out ca.crt -subj /CN=authority"));
-    openssl(&format!("{new} -keyout server.key -out server.csr -subj /CN=registry"));
-    openssl("x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile san -out server.crt");
+    for words in commands {
+        test.run(Command::new("openssl").args(words.split(' ')).current_dir(&directory)).success();
+    }
     directory
+}
+
+/// `server.crt` and `server.key`, signed by `ca.crt`.
+const SIGNED: [&str; 3] = [
+    "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -x509 -days 2 -keyout ca.key -out ca.crt -subj /CN=ca",
+    "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=r \
+     -addext subjectAltName=IP:10.99.0.1",
+    "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out server.crt",
+];
+
+/// The lines that make a registry speak TLS.
+fn with_tls(directory: &Path) -> String {
+    format!("  tls:\n    certificate: {0}/server.crt\n    key: {0}/server.key\n", directory.display())
 }
 
 fn private(test: &TestHost, tls: &Path) -> Server {
     let file = test.directory("auth").join("htpasswd");
     test.run(Command::new("htpasswd").args(["-Bbc", &file.display().to_string(), "user", "pass:word"])).success();
-    let http = format!("  tls:\n    certificate: {0}/server.crt\n    key: {0}/server.key\n", tls.display());
     let auth = format!("auth:\n  htpasswd:\n    realm: r\n    path: {}\n", file.display());
-    Server::with(test, ADDRESS, &http, &auth)
+    Server::with(test, ADDRESS, &with_tls(tls), &auth)
+}
+
+/// Method: certificates that sign themselves, as an authority's do and as a server's may; and one for another host.
+pub(crate) fn own_certificates(test: &TestHost) {
+    let answer = |extension: &str, address: &str| {
+        let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=r";
+        let make = format!("{new} -keyout server.key -out server.crt {extension} -addext subjectAltName=IP:{address}");
+        let tls = openssl(test, &[&make]);
+        let _server = Server::with(test, ADDRESS, &with_tls(&tls), "");
+        let place = test.directory("certs.d/10.99.0.1:5000");
+        fs::copy(tls.join("server.crt"), place.join("ca.crt")).expect("copied");
+        client(test).ping(ADDRESS).map_err(|error| error.reason)
+    };
+    let plain = "-addext basicConstraints=critical,CA:FALSE";
+    assert_eq!(answer(plain, "10.99.0.1"), Ok(()));
+    assert_eq!(
+        answer("-addext keyUsage=digitalSignature", "10.99.0.1"),
+        Err(Reason::Authority { host: ADDRESS.into() })
+    );
+    assert!(matches!(answer(plain, "10.99.0.2"), Err(Reason::Certificate { .. })));
 }
 
 pub(crate) fn tls(test: &TestHost) {
-    let tls = certificates(test);
+    let tls = openssl(test, &SIGNED);
     let _server = private(test, &tls);
     let name = reference("10.99.0.1:5000/x");
     let error = client(test).repository(&name).manifest(&latest()).expect_err("nobody knows who signed it");
     let failure = Failure::from(error);
-    assert!(failure.message.contains("the certificate of 10.99.0.1:5000 is not to be trusted"), "{failure}");
+    assert!(failure.message.ends_with("10.99.0.1:5000 is signed by nobody whom this machine trusts"), "{failure}");
     let hint = "put the certificate of who signed it into /etc/docker/certs.d/10.99.0.1:5000/ca.crt";
     assert_eq!(failure.hint.as_deref(), Some(hint));
     let place = test.directory("certs.d/10.99.0.1:5000");

@@ -26,8 +26,11 @@ fn latest() -> Version {
 pub(crate) fn login(test: &TestHost) {
     let stranger = Hostile::raw(|heard, stream| {
         let answer = match heard.path.as_str() {
-            // Who asks for a login here gets none either.
-            "/secret" => say(401, &[("www-authenticate", BASIC)], b""),
+            // Who asks for a login here gets none either, and no client who wants a token for it.
+            "/secret" => {
+                let realm = format!("Bearer realm=\"http://{}/token\"", heard.header("host"));
+                say(401, &[("www-authenticate", &realm)], b"")
+            }
             _ => say(200, &[], b"layer"),
         };
         std::io::Write::write_all(stream, &answer)
