@@ -7,7 +7,7 @@ mod client;
 mod credentials;
 mod endpoint;
 mod error;
-mod helper;
+mod keychain;
 mod location;
 mod manifest;
 mod reference;

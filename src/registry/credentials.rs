@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::{helper::Helper, secret::Secret};
+use super::{keychain::Keychain, secret::Secret};
 use crate::{
     failure::{Failure, Result},
     files,
@@ -137,10 +137,10 @@ fn host_of(key: &str) -> &str {
 }
 
 /// The program for a host, or that for all.
-fn helper(config: &Map<String, Value>, host: &str) -> Result<Option<Helper>> {
+fn helper(config: &Map<String, Value>, host: &str) -> Result<Option<Keychain>> {
     let own = config.get("credHelpers").and_then(|helpers| helpers.get(key(host)).or_else(|| helpers.get(host)));
     let name = own.or_else(|| config.get("credsStore")).and_then(Value::as_str);
-    name.filter(|name| !name.is_empty()).map(Helper::named).transpose()
+    name.filter(|name| !name.is_empty()).map(Keychain::named).transpose()
 }
 
 /// `{"auth": base64 of user:password}`, perhaps with an `identitytoken`.

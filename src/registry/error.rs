@@ -99,6 +99,18 @@ pub enum Reason {
         host: String,
     },
     /// Nobody whom this machine trusts says that it is this host.
+    #[error("the certificate of {host} is signed by nobody whom this machine trusts")]
+    Unsigned {
+        /// The registry's host.
+        host: String,
+    },
+    /// The certificate is one to sign others with: TLS as we have it takes none for a server's, though docker does.
+    #[error("the certificate of {host} is an authority's, not a server's")]
+    Authority {
+        /// The registry's host.
+        host: String,
+    },
+    /// Anything else that is wrong with the certificate: its name, its time.
     #[error("the certificate of {host} is not to be trusted: {why}")]
     Certificate {
         /// The registry's host.
@@ -165,9 +177,10 @@ impl Reason {
                 format!("if that is fine here, put {host} into insecure-registries of /etc/docker/daemon.json")
             }
             Self::NeedsTls { .. } => "write https:// where http:// is configured".to_owned(),
-            Self::Certificate { host, .. } => {
+            Self::Unsigned { host } => {
                 format!("put the certificate of who signed it into /etc/docker/certs.d/{host}/ca.crt")
             }
+            Self::Authority { .. } => "make it anew with openssl's -addext basicConstraints=CA:FALSE".to_owned(),
             _ => return None,
         })
     }

@@ -26,11 +26,10 @@ impl Origin {
 /// Reads a whole URL: of HTTP or HTTPS, and without a user's name in it.
 pub(super) fn parse(text: &str) -> Option<Uri> {
     let url: Uri = text.parse().ok()?;
-    let known = matches!(url.scheme_str(), Some("http" | "https"));
-    let plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    let (authority, host) = (url.authority()?.as_str(), url.host()?);
+    let known = matches!(url.scheme_str(), Some("http" | "https")) && !authority.contains('@') && !host.is_empty();
     // What is no port would silently become the usual one.
-    let port = url.port().is_none() == url.port_u16().is_none();
-    (known && plain && port && !url.host()?.is_empty()).then_some(url)
+    (known && (authority == host || url.port().is_some())).then_some(url)
 }
 
 /// What a location means that was given at `base`.

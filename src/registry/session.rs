@@ -102,13 +102,11 @@ impl Session {
     /// Where an answer says to go on.
     pub(super) fn location(&self, response: &Response) -> Outcome<Uri> {
         let location = response.header("location").unwrap_or_default();
-        let shown: String = location.chars().take(100).collect();
-        let wrong = || Reason::wrong(self.host(), format!("it leads to {shown:?}"));
-        let next = location::resolve(&response.url, location).ok_or_else(wrong)?;
-        match self.transport.trust().may_lead(&response.url, &next) {
-            true => Ok(next),
-            false => Err(Reason::wrong(self.host(), format!("it leads to {shown:?}, where nothing is safe"))),
-        }
+        // A query may hold what is nobody's business, such as a signature.
+        let shown: String = location.split('?').next().unwrap_or_default().chars().take(100).collect();
+        let next = location::resolve(&response.url, location);
+        let safe = next.filter(|next| self.transport.trust().may_lead(&response.url, next));
+        safe.ok_or_else(|| Reason::wrong(self.host(), format!("it leads to {shown:?}, where nothing is safe")))
     }
 
     fn refusal(&self, response: Response) -> Reason {

@@ -7,6 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use rustls::{CertificateError, InvalidMessage};
 use ureq::{
     Agent, SendBody,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, Uri, header::AUTHORIZATION},
@@ -261,7 +262,12 @@ fn broken(host: String, error: &io::Error) -> Reason {
 
 fn tls(host: String, error: &rustls::Error) -> Reason {
     match error {
-        rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Reason::PlainHttp { host },
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Reason::PlainHttp { host },
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Reason::Unsigned { host },
+        // The error's own type belongs to a crate below rustls, and is not to be had from it.
+        rustls::Error::InvalidCertificate(CertificateError::Other(why)) if why.to_string() == "CaUsedAsEndEntity" => {
+            Reason::Authority { host }
+        }
         rustls::Error::InvalidCertificate(why) => Reason::Certificate { host, why: why.to_string() },
         error => Reason::Broken { host, cause: error.to_string() },
     }

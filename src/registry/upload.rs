@@ -24,7 +24,7 @@ pub trait Source {
     fn open(&self, from: u64) -> io::Result<Box<dyn Read + '_>>;
 }
 
-impl Source for [u8] {
+impl Source for Vec<u8> {
     fn open(&self, from: u64) -> io::Result<Box<dyn Read + '_>> {
         let from = usize::try_from(from).unwrap_or(usize::MAX).min(self.len());
         Ok(Box::new(&self[from..]))
@@ -156,7 +156,7 @@ impl Repository<'_> {
 
     fn finish(&self, upload: &Upload, place: Place, body: Body) -> Outcome<()> {
         let url = location::with_query(&place.url, "digest", &upload.blob.digest.to_string());
-        let url = url.ok_or_else(|| Reason::wrong(upload.session.host(), format!("it leads to {}", place.url)))?;
+        let url = url.ok_or_else(|| Reason::wrong(upload.session.host(), "where an upload ends is no URL"))?;
         let request = Request::new(Method::PUT, url, body).with("content-type", "application/octet-stream");
         upload.session.send_once(&request, &self.push_scope(), &[201, 204]).map(drop)
     }

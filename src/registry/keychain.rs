@@ -13,7 +13,7 @@ use super::{credentials::Login, secret::Secret};
 use crate::failure::{Failure, Result};
 
 /// Which program.
-pub(super) struct Helper {
+pub(super) struct Keychain {
     program: String,
 }
 
@@ -30,7 +30,7 @@ const NOTHING: &str = "credentials not found in native keychain";
 /// The name of a user whose password is an identity token.
 const TOKEN_USER: &str = "<token>";
 
-impl Helper {
+impl Keychain {
     pub(super) fn named(name: &str) -> Result<Self> {
         match name.contains('/') {
             true => Err(Failure::new(format!("{name:?} can't be a credential helper: it is a path"))),

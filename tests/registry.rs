@@ -1,5 +1,0 @@
-//! x
-
-#![forbid(unsafe_code)]
-
-fn main() {}
