@@ -67,7 +67,6 @@ impl Engine {
     /// Finishes once more what a crash left.
     pub fn reconcile(&mut self) -> Result<()> {
         self.unfinished = reconcile::all(self)?;
-        self.unfinished.extend(image_leftovers(&self.paths).err());
         Ok(())
     }
 
@@ -200,18 +199,6 @@ fn kill_and_wait(paths: &Paths, id: &ContainerId) -> Result<()> {
 
 const WAIT_STEP: std::time::Duration = std::time::Duration::from_millis(2);
 const WAIT_TRIES: u32 = 5_000;
-
-/// Images that somebody began to make and never finished.
-fn image_leftovers(paths: &Paths) -> Result<()> {
-    for entry in fs::read_dir(paths.images()).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(image) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".making")) else { continue };
-        if lock::try_exclusive(&paths.image_lock(image))?.is_some() {
-            files::remove(&entry.path())?;
-        }
-    }
-    Ok(())
-}
 
 /// Takes everything away that is named by the id. The record goes last but for the run directory, whose lock says that
 /// somebody is at it.

@@ -18,9 +18,10 @@ mod transfer;
 
 use std::{fs::File, path::PathBuf};
 
-use conex_image::{Config, Descriptor, Digest, Limits, Manifest, Platform, Store};
+use conex_image::{Config, Descriptor, Digest, Execution, Limits, Manifest, Platform, Store, size};
 
 use crate::{
+    choices::Choices,
     engine::Engine,
     failure::{Failure, Result},
     lock,
@@ -80,24 +81,28 @@ impl<'a> Images<'a> {
     pub(crate) fn keep(&self, named: &Descriptor, platform: &Platform, origin: Option<String>) -> Result<Record> {
         let (manifest, config) = self.store.image(named, platform)?;
         let layers = self.store.unpack(&manifest, &config, &Limits::default())?;
-        let bytes = layers.iter().map(|layer| record::bytes(layer)).sum::<Result<u64>>()?;
-        let manifest = self.store.manifest_of(named, platform)?;
-        let id = self.config_of(&manifest)?;
+        let bytes = layers.iter().map(|layer| size(layer)).sum::<conex_image::Result<u64>>()?;
+        let id = manifest.config.digest;
+        let (manifest, _) = self.store.manifest(named, platform)?;
         let mut record = self.record(&id)?.unwrap_or_else(|| Record::new(id, manifest, &config, bytes));
-        record.came_from(origin);
+        record.origins.extend(origin);
         self.store.sync()?;
         record.write(self.paths)?;
         Ok(record)
     }
 
-    /// The same, made here: under this name, if it has one.
+    /// The same, made here.
     pub(crate) fn put(&self, config: &Config, layers: Vec<Descriptor>) -> Result<Record> {
         let named = self.store.put_image(config, layers)?;
         self.keep(&named, &Platform::here(), None)
     }
 
-    fn config_of(&self, manifest: &Descriptor) -> Result<Digest> {
-        Ok(self.store.image(manifest, &Platform::here())?.0.config.digest)
+    /// Remembers where an image was pushed to.
+    fn went_to(&self, record: &Record, origin: String) -> Result<()> {
+        // Somebody else may have written it since.
+        let mut record = self.record(&record.id)?.unwrap_or_else(|| record.clone());
+        record.origins.insert(origin);
+        record.write(self.paths)
     }
 
     fn record(&self, id: &Digest) -> Result<Option<Record>> {
@@ -107,5 +112,27 @@ impl<'a> Images<'a> {
     /// A name as an image can have it.
     pub(crate) fn reference(word: &str) -> Result<Reference> {
         word.parse::<Reference>().map_err(|error| Failure::new(error.to_string()))
+    }
+}
+
+impl Choices {
+    /// A new container of this image, with nothing asked for but, perhaps, another command than the image's.
+    pub fn of_image(engine: &Engine, image: &str, arguments: Vec<String>) -> Result<Self> {
+        let Found { name, record, config, layers } = Images::open(engine)?.ready(image)?;
+        let Execution { entrypoint, cmd, env, working_dir, user, .. } = config.config;
+        let command = if arguments.is_empty() { cmd.unwrap_or_default() } else { arguments };
+        let mut choices = Self::of_layers(layers, [entrypoint.unwrap_or_default(), command].concat())?;
+        choices.image = Some(name);
+        choices.image_id = Some(record.id.to_string());
+        choices.environment.extend(env);
+        choices.directory = Some(working_dir).filter(|path| !path.is_empty()).map_or(choices.directory, PathBuf::from);
+        choices.user = Some(user).filter(|user| !user.is_empty()).unwrap_or(choices.user);
+        Ok(choices)
+    }
+}
+
+impl From<conex_image::Error> for Failure {
+    fn from(error: conex_image::Error) -> Self {
+        Self::new(error.to_string())
     }
 }

@@ -4,8 +4,6 @@ mod generated;
 mod rights;
 mod settings;
 
-use std::slice;
-
 use conex_kernel::operations::Filesystem;
 use rustix::mount::MountAttrFlags;
 
@@ -38,10 +36,10 @@ enum Root {
 impl Stack {
     /// Of a container.
     pub(crate) fn new(choices: &Choices, paths: &Paths) -> Result<Self> {
-        let root = match choices.is_layered() {
-            false => Root::Directory(Directory { path: choices.rootfs.clone(), read_only: choices.read_only }),
-            true => Root::Overlay(Overlay {
-                layers: [slice::from_ref(&choices.rootfs), &choices.layers].concat(),
+        let root = match &choices.rootfs {
+            Some(path) => Root::Directory(Directory { path: path.clone(), read_only: choices.read_only }),
+            None => Root::Overlay(Overlay {
+                layers: choices.layers.clone(),
                 stub: Some(paths.stub()),
                 containers: paths.containers(),
                 keep: Keep::Writes,

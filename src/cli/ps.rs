@@ -63,7 +63,8 @@ fn row(entry: &Entry, ps: &Ps, now: u64) -> String {
 }
 
 fn image(choices: &Choices) -> String {
-    choices.image.clone().unwrap_or_else(|| choices.rootfs.display().to_string())
+    let root = || choices.rootfs.as_ref().or(choices.layers.first()).map(|path| path.display().to_string());
+    choices.image.clone().or_else(root).unwrap_or_default()
 }
 
 /// As many characters as docker shows.

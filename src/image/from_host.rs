@@ -29,7 +29,7 @@ pub(crate) fn from_host(images: &Images<'_>, name: &str, words: &[String]) -> Re
 
 /// Gathers the programs, and makes a layer of them.
 pub(super) fn make(images: &Images<'_>, paths: &[std::path::PathBuf], command: Vec<String>) -> Result<(Record, Made)> {
-    let place = images.store.aside()?;
+    let place = images.store.making()?;
     let mut gathered = Programs::new(place.path())?;
     paths.iter().try_for_each(|program| gathered.add_program(program))?;
     gathered.furnish()?;

@@ -1,7 +1,7 @@
 //! What is known of an image: enough to list it without opening a document. One file an image, written once the image is
 //! here with all its layers.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt, path::Path};
+use std::{collections::BTreeSet, fs};
 
 use conex_image::{Config, Descriptor, Digest};
 use serde::{Deserialize, Serialize};
@@ -58,22 +58,4 @@ pub(crate) fn hexes(paths: &Paths) -> Result<Vec<String>> {
     let entries = fs::read_dir(&directory).map_err(|error| Failure::io(directory.display(), &error))?;
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     Ok(names.filter_map(|name| Some(name.strip_suffix(".json")?.to_owned())).collect())
-}
-
-/// What the files below a directory take, each once, however many names it has.
-pub(crate) fn bytes(layer: &Path) -> Result<u64> {
-    let (mut sum, mut linked, mut left) = (0, BTreeSet::new(), vec![layer.to_owned()]);
-    while let Some(directory) = left.pop() {
-        let failed = |error: &std::io::Error| Failure::io(format_args!("measure {}", directory.display()), error);
-        for entry in fs::read_dir(&directory).map_err(|error| failed(&error))? {
-            let entry = entry.map_err(|error| failed(&error))?;
-            let metadata = entry.metadata().map_err(|error| failed(&error))?;
-            if metadata.is_dir() {
-                left.push(entry.path());
-            } else if metadata.nlink() == 1 || linked.insert(metadata.ino()) {
-                sum += metadata.len();
-            }
-        }
-    }
-    Ok(sum)
 }

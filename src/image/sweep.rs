@@ -1,7 +1,7 @@
 //! What no image and no container needs any more: blobs and layers. Looked for by what is needed, never by what was
 //! removed, so that whatever a crash left goes, too.
 
-use std::{collections::BTreeSet, fs::TryLockError};
+use std::{collections::BTreeSet, fs::TryLockError, path::PathBuf};
 
 use conex_image::{ChainId, Digest};
 
@@ -12,8 +12,8 @@ use crate::failure::{Failure, Result};
 #[derive(Default)]
 struct Needed {
     blobs: BTreeSet<Digest>,
-    /// Names of directories.
-    layers: BTreeSet<String>,
+    /// Their directories.
+    layers: BTreeSet<PathBuf>,
 }
 
 impl Images<'_> {
@@ -34,13 +34,12 @@ impl Images<'_> {
             let (manifest, config) = self.documents(&record)?;
             needed.blobs.extend([record.manifest.digest, record.id]);
             needed.blobs.extend(manifest.layers.into_iter().map(|layer| layer.digest));
-            needed.layers.extend(ChainId::of(&config.rootfs.diff_ids).iter().map(|id| id.hex().to_owned()));
+            needed.layers.extend(ChainId::of(&config.rootfs.diff_ids).iter().map(|id| self.store.layer(id)));
         }
         for entry in self.engine.list()? {
             // Of a record that can't be read nobody knows what it needs: everything stays.
             let choices = entry.choices.map_err(|failure| failure.with_hint(format!("conex rm -f {}", entry.id.short())))?;
-            let names = choices.layers.iter().filter_map(|layer| layer.file_name()?.to_str());
-            needed.layers.extend(names.map(str::to_owned));
+            needed.layers.extend(choices.layers);
         }
         Ok(needed)
     }

@@ -12,7 +12,8 @@ use std::{
 use rustix::fs::{CWD, syncfs};
 
 use crate::{
-    Config, Descriptor, Digest, Document, Error, Ingest, Manifest, Platform, Result,
+    ChainId, Config, Descriptor, Digest, Document, Error, Ingest, Manifest, Platform, Result,
+    document::{CONFIG, MANIFEST, written},
     error::Doing,
     limits::DOCUMENT_BYTES_MAX,
     maker, removal,
@@ -62,6 +63,12 @@ impl Store {
         self.blobs().join(digest.hex())
     }
 
+    /// Where the layer of this name is, or would be, unpacked.
+    #[must_use]
+    pub fn layer(&self, id: &ChainId) -> PathBuf {
+        self.layers.join(id.hex())
+    }
+
     /// Whether a blob is there, in its full length.
     #[must_use]
     pub fn has(&self, blob: &Descriptor) -> bool {
@@ -107,15 +114,25 @@ impl Store {
         Ok(Verifying::new(file, format!("blob {}", blob.digest), blob.digest.clone(), Length::Exactly(blob.size)))
     }
 
+    /// Takes in a new image whose layers are here; its manifest.
+    pub fn put_image(&self, config: &Config, layers: Vec<Descriptor>) -> Result<Descriptor> {
+        let config = self.put(CONFIG, &written(config)?)?;
+        self.put(MANIFEST, &written(&Manifest::new(config, layers))?)
+    }
+
     /// The image that `named` stands for on such a machine. All its documents must be there; its layers need not.
     pub fn image(&self, named: &Descriptor, platform: &Platform) -> Result<(Manifest, Config)> {
+        let (_, manifest) = self.manifest(named, platform)?;
+        let config = Config::parse(&self.read(&manifest.config)?)?;
+        Ok((manifest, config))
+    }
+
+    /// The manifest that `named` stands for: itself, or that of an index for such a machine.
+    pub fn manifest(&self, named: &Descriptor, platform: &Platform) -> Result<(Descriptor, Manifest)> {
         let mut named = named.clone();
         for _ in 0..INDEX_DEPTH_MAX {
             match Document::parse(&named.media_type, &self.read(&named)?)? {
-                Document::Manifest(manifest) => {
-                    let config = Config::parse(&self.read(&manifest.config)?)?;
-                    return Ok((manifest, config));
-                }
+                Document::Manifest(manifest) => return Ok((named, manifest)),
                 Document::Index(index) => named = index.choose(platform)?.clone(),
             }
         }

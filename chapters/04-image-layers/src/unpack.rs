@@ -24,9 +24,17 @@ use crate::{
     verifying::{Length, Verifying},
 };
 
-/// A directory that goes away unless it is kept.
-struct Making {
+/// A directory beside the layers that goes away with this.
+pub struct Making {
     path: PathBuf,
+}
+
+impl Making {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Drop for Making {
@@ -51,7 +59,7 @@ impl Store {
             let why = format!("it has {} layers, and its config names {}", manifest.layers.len(), diff_ids.len());
             return Err(Error::document("the image's manifest", why));
         }
-        let places: Vec<PathBuf> = ChainId::of(diff_ids).iter().map(|id| self.layers.join(id.hex())).collect();
+        let places: Vec<PathBuf> = ChainId::of(diff_ids).iter().map(|id| self.layer(id)).collect();
         let all = manifest.layers.iter().zip(diff_ids).enumerate();
         let all = all.map(|(at, (layer, diff_id))| Missing { at, layer, diff_id });
         let missing: Vec<Missing<'_>> = all.filter(|layer| !places[layer.at].is_dir()).collect();
@@ -119,7 +127,8 @@ impl Store {
         }
     }
 
-    fn making(&self) -> Result<Making> {
+    /// A new, empty directory, for what shall become a layer.
+    pub fn making(&self) -> Result<Making> {
         let path = self.layers.join(maker::new_name());
         DirBuilder::new().mode(0o700).create(&path).doing(|| format!("make {}", path.display()))?;
         Ok(Making { path })
