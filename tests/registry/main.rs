@@ -58,6 +58,7 @@ fn main() -> ExitCode {
             Case::root("an_identity_token_is_exchanged", online!(auth::identity)),
             Case::root("a_helper_keeps_passwords_and_fails_closed", online!(auth::helper)).with(&["mount", "umount"]),
             Case::root("mirrors_come_first_and_never_hear_the_origin_s_login", online!(mirrors::first)),
+            Case::root("either_of_origin_and_mirror_is_enough", online!(mirrors::kept)).with(REGISTRY),
             Case::root("a_mirror_that_is_down_or_lies_is_passed_over", online!(mirrors::passed_over)),
             Case::root("cve_2020_15157_a_login_never_leaves_its_host", online!(led::login)),
             Case::root("an_answer_leads_nowhere_unsafe", online!(led::unsafe_places)),

@@ -5,8 +5,8 @@ use testkit::TestHost;
 
 use crate::{
     hostile::{Hostile, digest, manifest, say},
-    image::{blob, noise},
-    server::settings,
+    image::{Image, blob, noise},
+    server::{Server, reference, settings},
 };
 
 fn latest() -> Version {
@@ -81,4 +81,34 @@ pub(crate) fn passed_over(test: &TestHost) {
     mirrors.push(&last.address);
     pull(&client(test, &origin, &mirrors), &origin);
     assert_eq!(origin.heard().len(), before, "the last mirror is good");
+}
+
+/// Method: a registry that keeps what it fetched from the origin; each of the two is ended in turn.
+pub(crate) fn kept(test: &TestHost) {
+    let (origin, name) = (Server::start(test, "127.0.0.1:5000"), reference("127.0.0.1:5000/x"));
+    let remote = "proxy:\n  remoteurl: http://127.0.0.1:5000\n";
+    let mirror = Server::with(test, "127.0.0.1:5001", "", remote);
+    let mirrors = [("127.0.0.1:5000".to_owned(), vec!["http://127.0.0.1:5001".to_owned()])].into();
+    let settings = Settings { mirrors, ..settings(test) };
+    let image = Image::new(100_000);
+    image.push(&Client::new(settings.clone()).repository(&name), "latest");
+    let pull = || {
+        let client = Client::new(settings.clone());
+        let repository = client.repository(&name);
+        assert_eq!(repository.manifest(&latest()).expect("pulled").bytes, image.manifest);
+        let mut layer = Vec::new();
+        repository.blob(&blob(&image.layer), &mut layer, &()).expect("pulled");
+        assert!(layer == image.layer);
+        repository.small_blob(&blob(&image.config)).expect("pulled");
+    };
+    pull();
+    // The mirror keeps a blob after it has served it.
+    let kept = test.directory("registry-127.0.0.1:5001").join("store/docker/registry/v2/blobs/sha256");
+    let count = || std::fs::read_dir(&kept).map_or(0, |entries| entries.flatten().count());
+    testkit::wait_until("the mirror has manifest, layer and config", || count() == 3);
+    drop(origin);
+    pull();
+    let _origin = Server::start(test, "127.0.0.1:5000");
+    drop(mirror);
+    pull();
 }
