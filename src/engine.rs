@@ -11,6 +11,7 @@ use crate::{
     lock::{self, Lock},
     name::{self, Name},
     namespaces::{ContainerId, Facts, Host, Part, Plan, dry_run},
+    overlay::Change,
     paths::{self, Paths},
     reconcile,
     stack::Stack,
@@ -163,6 +164,29 @@ impl Engine {
             (Some(_), false) => Err(Failure::new(format!("more than one container's id begins with {word:?}"))),
             (None, _) => Err(Failure::new(format!("there is no container {word}")).with_hint("conex ps -a lists all")),
         }
+    }
+
+    /// What a container changed in its image, by path.
+    pub fn changes(&self, id: &ContainerId) -> Result<Vec<Change>> {
+        Stack::new(&Choices::read(&self.paths, id)?, &self.paths)?.changes(&self.host(Kernel::quiet()), id)
+    }
+
+    /// Does something while the container's processes stand still, if there are any.
+    pub(crate) fn while_frozen<T>(
+        &self,
+        choices: &Choices,
+        id: &ContainerId,
+        act: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let running = State::read(&self.paths, id).is_ok_and(|state| state.status == Status::Running);
+        if !running {
+            return act();
+        }
+        let (stack, kernel) = (Stack::new(choices, &self.paths)?, Kernel::quiet());
+        stack.cgroup().freeze(&kernel, id)?;
+        let done = act();
+        stack.cgroup().thaw(&kernel, id)?;
+        done
     }
 
     /// Takes a container away.

@@ -3,8 +3,10 @@
 //! A name leads to an id, and an id to a record; both are small files of ours beside the layout that others read. Whoever
 //! adds or uses an image shares one lock, and whoever removes content holds it alone: see ARCHITECTURE.md.
 
+mod commit;
 mod elf;
 mod from_host;
+mod import;
 mod libraries;
 mod listed;
 mod names;
@@ -18,7 +20,7 @@ mod transfer;
 
 use std::{fs::File, path::PathBuf};
 
-use conex_image::{Config, Descriptor, Digest, Execution, Limits, Manifest, Platform, Store, size};
+use conex_image::{ChainId, Config, Descriptor, Digest, Execution, Limits, Manifest, Platform, Store, size};
 
 use crate::{
     choices::Choices,
@@ -29,12 +31,15 @@ use crate::{
     registry::Reference,
 };
 
+pub(crate) use commit::{Commit, Pause, commit};
 pub(crate) use from_host::{Made, from_host};
+pub(crate) use import::import;
 pub(crate) use listed::Listed;
 pub(crate) use record::Record;
 pub(crate) use removal::{Removed, Sure, Unused};
 pub(crate) use starter::STARTER;
-pub(crate) use transfer::{pull, push};
+pub(crate) use resolve::is_starter;
+pub(crate) use transfer::{How, Pulled, Watch, pull, push};
 
 /// The images of an engine.
 pub(crate) struct Images<'a> {
@@ -105,6 +110,19 @@ impl<'a> Images<'a> {
         record.write(self.paths)
     }
 
+    /// Where the layers of an image are unpacked, the lowest first.
+    pub(crate) fn layers(&self, config: &Config) -> Vec<PathBuf> {
+        ChainId::of(&config.rootfs.diff_ids).iter().map(|id| self.store.layer(id)).collect()
+    }
+
+    /// All names of a repository.
+    pub(crate) fn tags(&self, repository: &str) -> Result<Vec<Reference>> {
+        let wanted = Self::reference(repository)?.familiar_name();
+        let names = names::all(self.paths)?.into_keys().filter_map(|name| name.parse::<Reference>().ok());
+        let tags: Vec<Reference> = names.filter(|name| name.familiar_name() == wanted).collect();
+        if tags.is_empty() { Err(self.unknown(repository)?) } else { Ok(tags) }
+    }
+
     fn record(&self, id: &Digest) -> Result<Option<Record>> {
         Record::read(self.paths, id.hex())
     }
@@ -113,6 +131,11 @@ impl<'a> Images<'a> {
     pub(crate) fn reference(word: &str) -> Result<Reference> {
         word.parse::<Reference>().map_err(|error| Failure::new(error.to_string()))
     }
+}
+
+/// As image configs write times.
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
 }
 
 impl Choices {

@@ -15,7 +15,7 @@ use crate::{
         ContainerId, Directory, Facts, Host, IdMaps, Mount, Namespaces, Owners, Part, Plan, Process, Slot, Source,
         Target, User,
     },
-    overlay::{Keep, Overlay, make_stub},
+    overlay::{Change, Keep, Overlay, make_stub},
     paths::Paths,
     state::State,
 };
@@ -66,6 +66,20 @@ impl Stack {
             Root::Overlay(overlay) => overlay,
         };
         [&self.cgroup, root, &self.generated]
+    }
+
+    /// The part that limits it.
+    pub(crate) fn cgroup(&self) -> &Cgroup {
+        &self.cgroup
+    }
+
+    /// What the container wrote, as changes.
+    pub(crate) fn changes(&self, host: &Host, id: &ContainerId) -> Result<Vec<Change>> {
+        match &self.root {
+            Root::Overlay(overlay) => Ok(overlay.changes(host, id)?),
+            Root::Directory(_) => Err(Failure::new(format!("container {} writes to a directory of yours", id.short()))
+                .with_hint("only a root of layers knows what was changed in it")),
+        }
     }
 
     /// Whether the kernel has killed a process of it because its memory was full.

@@ -1,13 +1,15 @@
 //! An image of this machine's own programs: what `run` needs where no registry can be reached.
 
-use conex_image::{Config, Execution, History, Platform, RootFs};
+use std::path::PathBuf;
 
-use super::{Images, Record, programs::{self, Programs}};
-use crate::{
-    choices::PATH,
-    failure::Result,
-    state::now_rfc3339,
+use conex_image::Execution;
+
+use super::{
+    Images, Record,
+    import::new_config,
+    programs::{self, Programs},
 };
+use crate::{choices::PATH, failure::Result};
 
 /// What came into a new image.
 pub(crate) struct Made {
@@ -28,24 +30,13 @@ pub(crate) fn from_host(images: &Images<'_>, name: &str, words: &[String]) -> Re
 }
 
 /// Gathers the programs, and makes a layer of them.
-pub(super) fn make(images: &Images<'_>, paths: &[std::path::PathBuf], command: Vec<String>) -> Result<(Record, Made)> {
+pub(super) fn make(images: &Images<'_>, paths: &[PathBuf], command: Vec<String>) -> Result<(Record, Made)> {
     let place = images.store.making()?;
     let mut gathered = Programs::new(place.path())?;
     paths.iter().try_for_each(|program| gathered.add_program(program))?;
     gathered.furnish()?;
     let layer = images.store.make(place.path(), &[])?;
-    let Platform { architecture, os, variant } = Platform::here();
-    let created = Some(now_rfc3339());
-    let history = History { created: created.clone(), created_by: Some("conex image from-host".into()), ..History::default() };
-    let config = Config {
-        architecture,
-        os,
-        variant,
-        created,
-        config: Execution { env: vec![PATH.to_owned()], cmd: Some(command), ..Execution::default() },
-        rootfs: RootFs { kind: "layers".into(), diff_ids: vec![layer.diff_id] },
-        history: vec![history],
-        rest: serde_json::Map::new(),
-    };
+    let execution = Execution { env: vec![PATH.to_owned()], cmd: Some(command), ..Execution::default() };
+    let config = new_config(execution, layer.diff_id, Some("conex image from-host".to_owned()));
     Ok((images.put(&config, vec![layer.blob])?, gathered.made()))
 }

@@ -52,13 +52,24 @@ impl Images<'_> {
         names::holder(self.paths, reference)?.map_or(Ok(None), |id| self.record(&id))
     }
 
-    /// Says what is here instead.
-    pub(crate) fn unknown(&self, word: &str) -> Result<Failure> {
+    /// The image that a word may have been meant as.
+    pub(crate) fn similar(&self, word: &str) -> Result<Option<String>> {
+        Ok(similar(word, &self.known()?).cloned())
+    }
+
+    /// All names as users write them.
+    fn known(&self) -> Result<Vec<String>> {
         let mut known: Vec<String> = names::all(self.paths)?.into_keys().collect();
         known.iter_mut().for_each(|name| *name = name.strip_suffix(":latest").unwrap_or(name).to_owned());
         if !known.iter().any(|name| name == STARTER) {
             known.push(STARTER.to_owned());
         }
+        Ok(known)
+    }
+
+    /// Says what is here instead.
+    pub(crate) fn unknown(&self, word: &str) -> Result<Failure> {
+        let known = self.known()?;
         let failure = Failure::new(format!("there is no image {word}"));
         Ok(match similar(word, &known) {
             Some(near) => failure.with_hint(format!("did you mean {near}?")),
@@ -68,12 +79,13 @@ impl Images<'_> {
 }
 
 /// The known name that a word may have been meant as.
-pub(super) fn similar<'a>(word: &str, known: &'a [String]) -> Option<&'a String> {
+fn similar<'a>(word: &str, known: &'a [String]) -> Option<&'a String> {
     let distance = |known: &&String| strsim::damerau_levenshtein(known, word);
     known.iter().min_by_key(distance).filter(|known| distance(known) <= 1 + word.len() / 4)
 }
 
-pub(super) fn is_starter(word: &str) -> bool {
+/// Whether a word means the image that is made when it is asked for.
+pub(crate) fn is_starter(word: &str) -> bool {
     word.strip_suffix(":latest").unwrap_or(word) == STARTER
 }
 

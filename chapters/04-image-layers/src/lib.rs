@@ -18,6 +18,7 @@ mod entry;
 mod error;
 mod finish;
 mod growing;
+mod import;
 mod ingest;
 mod limits;
 mod load;
