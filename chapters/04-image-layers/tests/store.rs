@@ -42,7 +42,7 @@ fn blobs(test: &TestHost) -> Vec<String> {
 fn ingest(test: &TestHost) {
     let store = store(test, "s");
     let blob = Descriptor::of(LAYER, b"content");
-    let wrong = [(&b"conten"[..], "has only 6 bytes, not 7"), (b"kontent", "its content is"), (b"", "only 0 bytes")];
+    let wrong = [(&b"string"[..], "has only 6 bytes, not 7"), (b"kontent", "its content is"), (b"", "only 0 bytes")];
     for (bytes, why) in wrong {
         let mut ingest = store.ingest(&blob).expect("begun");
         ingest.write_all(bytes).expect("written");
