@@ -20,7 +20,7 @@ mod transfer;
 
 use std::{fs::File, path::PathBuf};
 
-use conex_image::{ChainId, Config, Descriptor, Digest, Execution, Limits, Manifest, Platform, Store, size};
+use conex_image::{ChainId, Config, Descriptor, Digest, Limits, Manifest, Platform, Store, config::Execution, size};
 
 use crate::{
     choices::Choices,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use conex_image::Execution;
+use conex_image::config::Execution;
 use serde_json::{Map, Value};
 
 use crate::{Failure, Result};

@@ -1,7 +1,7 @@
 //! `conex history`: how an image was made, step by step, the last one first.
 
 use clap::Args;
-use conex_image::{Config, History as Step};
+use conex_image::{Config, config::History as Step};
 
 use super::{images::created, pull::short, say::say, table::table, words::bytes};
 use crate::{Engine, Result, image::Images};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use conex_image::Execution;
+use conex_image::config::Execution;
 
 use super::{env_file, run_flags::RunFlags};
 use crate::{

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use conex_image::Execution;
+use conex_image::config::Execution;
 use rustix::{
     pipe::{PipeFlags, pipe_with},
     stdio::stdin,

@@ -7,7 +7,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use super::{explain::Form, limit_flags::LimitFlags};
+use super::{explain::Form, limit_flags::LimitFlags, pull::Pulling};
 
 /// Docker's switches may also be written `--flag=false`.
 macro_rules! switches {

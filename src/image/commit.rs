@@ -1,6 +1,6 @@
 //! An image of what a container has become: the image that it has, and one layer more.
 
-use conex_image::{Config, Descriptor, History, Layer};
+use conex_image::{Config, Descriptor, Layer, config::History};
 
 use super::{Images, Record};
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use conex_image::Execution;
+use conex_image::config::Execution;
 
 use super::{
     Images, Record,

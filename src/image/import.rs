@@ -2,7 +2,10 @@
 
 use std::io::Read;
 
-use conex_image::{Config, Execution, History, Limits, Platform, RootFs};
+use conex_image::{
+    Config, Limits, Platform,
+    config::{Execution, History, RootFs},
+};
 
 use super::{Images, Record};
 use crate::{cli::Change, failure::Result};

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Compression, Descriptor, Digest, Layer, Limits, Result, Store,
-    compression::{buffered, unpacked},
+    Descriptor, Digest, Layer, Limits, Result, Store,
+    compression::{Compression, buffered, unpacked},
     document::LAYER,
     error::Doing,
 };
@@ -26,10 +26,14 @@ impl Store {
     fn diff_id(&self, blob: &Descriptor, packed: Compression, limits: &Limits) -> Result<Digest> {
         let source = buffered(self.verifying(blob)?);
         let unpacked = unpacked(source, packed).doing(|| "begin to unpack".into())?;
-        let mut hasher = Sha256::new();
-        let mut bounded = buffered(unpacked).take(limits.expanded_bytes);
-        io::copy(&mut bounded, &mut hasher).doing(|| "unpack the archive".into())?;
-        Ok(Digest::from_hasher(hasher))
+        let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 17]);
+        let mut bounded = unpacked.take(limits.expanded_bytes);
+        loop {
+            match bounded.read(&mut buffer).doing(|| "unpack the archive".into())? {
+                0 => return Ok(Digest::from_hasher(hasher)),
+                count => hasher.update(&buffer[..count]),
+            }
+        }
     }
 }
 
