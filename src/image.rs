@@ -37,9 +37,9 @@ pub(crate) use import::import;
 pub(crate) use listed::Listed;
 pub(crate) use record::Record;
 pub(crate) use removal::{Removed, Sure, Unused};
-pub(crate) use starter::STARTER;
 pub(crate) use resolve::is_starter;
-pub(crate) use transfer::{How, Pulled, Watch, pull, push};
+pub(crate) use starter::STARTER;
+pub(crate) use transfer::{How, Watch, pull, push};
 
 /// The images of an engine.
 pub(crate) struct Images<'a> {

@@ -14,7 +14,11 @@ use rustix::{
 };
 
 use super::{changes, say::say};
-use crate::{Engine, Failure, Result, image::{self, Images}, registry::Reference};
+use crate::{
+    Engine, Failure, Result,
+    image::{self, Images},
+    registry::Reference,
+};
 
 /// Write images to an archive that docker and others read
 #[derive(Args, Debug)]

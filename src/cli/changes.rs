@@ -25,7 +25,8 @@ pub(crate) enum Change {
 
 /// Reads one line.
 pub(super) fn parse(line: &str) -> Result<Change> {
-    let bad = |why: &str| Failure::new(format!("{line:?} is no change: {why}")).with_hint("such as: --change 'CMD [\"sh\"]'");
+    let bad =
+        |why: &str| Failure::new(format!("{line:?} is no change: {why}")).with_hint("such as: --change 'CMD [\"sh\"]'");
     let (instruction, rest) = line.trim().split_once(char::is_whitespace).ok_or_else(|| bad("it has one word"))?;
     let rest = rest.trim();
     let pairs = || pairs(rest).ok_or_else(|| bad("it is not KEY=VALUE"));

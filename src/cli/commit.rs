@@ -3,7 +3,10 @@
 use clap::{ArgAction, Args};
 
 use super::{changes, run_flags::switch, say::say};
-use crate::{Engine, Result, image::{self, Images}};
+use crate::{
+    Engine, Result,
+    image::{self, Images},
+};
 
 /// Make an image of what a container changed
 #[derive(Args, Debug)]

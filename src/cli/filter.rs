@@ -45,10 +45,13 @@ impl Filter {
 
 /// Those that pass.
 pub(super) fn apply(images: &Images<'_>, listed: Vec<Listed>, filters: &[Filter]) -> Result<Vec<Listed>> {
-    let patterns: Vec<&str> = filters.iter().filter_map(|filter| match filter {
-        Filter::Reference(pattern) => Some(pattern.as_str()),
-        _ => None,
-    }).collect();
+    let patterns: Vec<&str> = filters
+        .iter()
+        .filter_map(|filter| match filter {
+            Filter::Reference(pattern) => Some(pattern.as_str()),
+            _ => None,
+        })
+        .collect();
     let mut passed = Vec::new();
     for mut one in listed {
         if !patterns.is_empty() {
@@ -57,7 +60,13 @@ pub(super) fn apply(images: &Images<'_>, listed: Vec<Listed>, filters: &[Filter]
                 continue;
             }
         }
-        if filters.iter().map(|filter| passes(images, &one, filter)).collect::<Result<Vec<_>>>()?.iter().all(|passes| *passes) {
+        if filters
+            .iter()
+            .map(|filter| passes(images, &one, filter))
+            .collect::<Result<Vec<_>>>()?
+            .iter()
+            .all(|passes| *passes)
+        {
             passed.push(one);
         }
     }

@@ -3,12 +3,17 @@
 use clap::Args;
 
 use super::{
-    table::table,
     filter::{self, Filter},
     say::say,
+    table::table,
     words::{bytes, duration},
 };
-use crate::{Engine, Result, image::{Images, Listed}, registry::Reference, state::now_unix_ms};
+use crate::{
+    Engine, Result,
+    image::{Images, Listed},
+    registry::Reference,
+    state::now_unix_ms,
+};
 
 /// List images
 #[derive(Args, Debug)]

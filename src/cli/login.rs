@@ -8,7 +8,10 @@ use rustix::{
     termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr},
 };
 
-use super::{pull::client, say::{complain, say}};
+use super::{
+    pull::client,
+    say::{complain, say},
+};
 use crate::{
     Failure, Result,
     registry::{Login as Shown, Secret},
@@ -46,7 +49,9 @@ pub(super) fn main(login: &Login) -> Result<u8> {
     let user = match &login.username {
         Some(user) => user.clone(),
         None if login.password_stdin || !isatty(stdin()) => {
-            return Err(Failure::new("a user's name is missing").with_hint("conex login -u NAME --password-stdin SERVER"));
+            return Err(
+                Failure::new("a user's name is missing").with_hint("conex login -u NAME --password-stdin SERVER")
+            );
         }
         None => ask("Username: ")?,
     };
@@ -78,7 +83,8 @@ pub(super) fn logout(logout: &Logout) -> Result<u8> {
 /// As users write a registry: with or without https:// and what comes after the host.
 fn host(server: Option<&str>) -> String {
     let server = server.unwrap_or(HUB);
-    let host = server.trim_start_matches("https://").trim_start_matches("http://").split('/').next().unwrap_or_default();
+    let host =
+        server.trim_start_matches("https://").trim_start_matches("http://").split('/').next().unwrap_or_default();
     if host == "index.docker.io" { HUB.to_owned() } else { host.to_owned() }
 }
 

@@ -47,7 +47,8 @@ impl Bars {
         let bar = bars.entry(blob.digest.clone()).or_insert_with(|| {
             let bar = self.all.add(ProgressBar::new(blob.size)).with_prefix(short(&blob.digest).to_owned());
             // Of colours none is needed: the words say it all.
-            let template = "{prefix}: {msg:<14} {bar:20} {decimal_bytes:>10} of {decimal_total_bytes:<10} {decimal_bytes_per_sec}";
+            let template =
+                "{prefix}: {msg:<14} {bar:20} {decimal_bytes:>10} of {decimal_total_bytes:<10} {decimal_bytes_per_sec}";
             bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         Some(bar.clone())

@@ -1,12 +1,15 @@
 //! `conex pull`, and pulling for `run`.
 
 use clap::Args;
-use conex_image::Platform;
+use conex_image::{Digest, Platform};
 
-use super::{progress::Bars, say::{complain, say}};
+use super::{
+    progress::Bars,
+    say::{complain, say},
+};
 use crate::{
     Engine, Result,
-    image::{self, Images, Pulled},
+    image::{self, Images},
     registry::{Client, Reference, Settings, Sources},
 };
 
@@ -48,7 +51,7 @@ pub(super) fn main(pull: &Pull, engine: &Engine) -> Result<u8> {
     let machine = pull.platform.clone().unwrap_or_else(Platform::here);
     super::each(&pull.names, |name| {
         let reference = Images::reference(name)?;
-        let Pulled { digest, .. } = one(&images, &client, &reference, &machine, &Bars::new(pull.flags.quiet))?;
+        let digest = one(&images, &client, &reference, &machine, &Bars::new(pull.flags.quiet))?;
         if !pull.flags.quiet {
             say(&format!("Digest: {digest}"));
         }
@@ -57,13 +60,7 @@ pub(super) fn main(pull: &Pull, engine: &Engine) -> Result<u8> {
     })
 }
 
-fn one(
-    images: &Images<'_>,
-    client: &Client,
-    reference: &Reference,
-    machine: &Platform,
-    bars: &Bars,
-) -> Result<Pulled> {
+fn one(images: &Images<'_>, client: &Client, reference: &Reference, machine: &Platform, bars: &Bars) -> Result<Digest> {
     let pulled = image::pull(images, client, reference, machine, bars);
     bars.end();
     pulled
@@ -103,7 +100,7 @@ fn platform(text: &str) -> std::result::Result<Platform, String> {
 }
 
 /// The id of a blob, as progress shows it.
-pub(super) fn short(digest: &conex_image::Digest) -> &str {
+pub(super) fn short(digest: &Digest) -> &str {
     &digest.hex()[..12]
 }
 

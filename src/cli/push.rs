@@ -3,7 +3,10 @@
 use clap::Args;
 
 use super::{progress::Bars, pull::client, say::say};
-use crate::{Engine, Result, image::{self, Images}};
+use crate::{
+    Engine, Result,
+    image::{self, Images},
+};
 
 /// Upload images to a registry
 #[derive(Args, Debug)]

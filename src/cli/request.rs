@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use conex_image::config::Execution;
 
 use super::{env_file, run_flags::RunFlags};
-use crate::{
-    Choices, Engine, Failure, Network, Result, Shared, Tmpfs, Ulimit, choices::PATH,
-    namespaces::ContainerId,
-};
+use crate::{Choices, Engine, Failure, Network, Result, Shared, Tmpfs, Ulimit, choices::PATH, namespaces::ContainerId};
 
 /// The choices that `flags`, what the image says, and the words after it make of those with a root alone.
 pub(super) fn choices(

@@ -23,11 +23,7 @@ use super::{
     run_flags::RunFlags,
     say::complain,
 };
-use crate::{
-    Begin, Choices, Created, Engine, Failure, Name, Paths, Result,
-    image::Images,
-    kernel::size_of,
-};
+use crate::{Begin, Choices, Created, Engine, Failure, Name, Paths, Result, image::Images, kernel::size_of};
 
 /// Run a command in a new container
 #[derive(Args, Debug)]

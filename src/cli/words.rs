@@ -26,7 +26,13 @@ pub(super) fn bytes(count: u64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    let decimals = if value >= 100.0 || unit == 0 { 0 } else if value >= 10.0 { 1 } else { 2 };
+    let decimals = if value >= 100.0 || unit == 0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
     let text = format!("{value:.decimals$}");
     // Go's %.3g: no zeros at the end.
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
@@ -39,7 +45,14 @@ mod tests {
 
     #[test]
     fn sizes_are_told_as_docker_tells_them() {
-        let told = [(0, "0B"), (999, "999B"), (1000, "1kB"), (1_980_000, "1.98MB"), (206_400_000, "206MB"), (12_340, "12.3kB")];
+        let told = [
+            (0, "0B"),
+            (999, "999B"),
+            (1000, "1kB"),
+            (1_980_000, "1.98MB"),
+            (206_400_000, "206MB"),
+            (12_340, "12.3kB"),
+        ];
         for (count, words) in told {
             assert_eq!(bytes(count), words);
         }

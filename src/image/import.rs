@@ -11,7 +11,12 @@ use super::{Images, Record};
 use crate::{cli::Change, failure::Result};
 
 /// Makes an image of a tar, packed or not.
-pub(crate) fn import(images: &Images<'_>, archive: impl Read, message: Option<String>, changes: &[Change]) -> Result<Record> {
+pub(crate) fn import(
+    images: &Images<'_>,
+    archive: impl Read,
+    message: Option<String>,
+    changes: &[Change],
+) -> Result<Record> {
     let layer = images.store.import(archive, &Limits::default())?;
     let mut execution = Execution::default();
     changes.iter().for_each(|change| change.apply(&mut execution));

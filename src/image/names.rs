@@ -74,7 +74,8 @@ impl Images<'_> {
                 manifests.push(entry);
             }
         }
-        let index = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests});
+        let index =
+            json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests});
         files::write(&self.paths.images_index(), index.to_string().as_bytes(), 0o600)
     }
 }

@@ -38,7 +38,8 @@ impl Images<'_> {
         }
         for entry in self.engine.list()? {
             // Of a record that can't be read nobody knows what it needs: everything stays.
-            let choices = entry.choices.map_err(|failure| failure.with_hint(format!("conex rm -f {}", entry.id.short())))?;
+            let choices =
+                entry.choices.map_err(|failure| failure.with_hint(format!("conex rm -f {}", entry.id.short())))?;
             needed.layers.extend(choices.layers);
         }
         Ok(needed)

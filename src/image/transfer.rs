@@ -36,25 +36,18 @@ pub(crate) enum How {
     Sent,
 }
 
-/// What was pulled.
-pub(crate) struct Pulled {
-    pub(crate) record: Record,
-    /// Of what the reference names: a manifest's, or an index's.
-    pub(crate) digest: Digest,
-}
-
 /// As many as docker's daemon takes at a time; and so many it gives.
 const PULLS_AT_ONCE: usize = 3;
 const PUSHES_AT_ONCE: usize = 5;
 
-/// Brings an image, unpacks it and gives it its name.
+/// Brings an image, unpacks it and gives it its name; the digest of what the reference names: a manifest's, or an index's.
 pub(crate) fn pull(
     images: &Images<'_>,
     client: &Client,
     reference: &Reference,
     platform: &Platform,
     watch: &dyn Watch,
-) -> Result<Pulled> {
+) -> Result<Digest> {
     let repository = client.repository(reference);
     let named = repository.manifest(&reference.version())?;
     let digest = named.digest.clone();
@@ -70,7 +63,7 @@ pub(crate) fn pull(
     if reference.tag().is_some() {
         images.name(&record, reference)?;
     }
-    Ok(Pulled { record, digest })
+    Ok(digest)
 }
 
 /// The manifest for such a machine; of an index, the one that it has for it.
