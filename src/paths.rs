@@ -58,7 +58,7 @@ impl Paths {
             own_directory(path)?;
         }
         let images = [self.images(), self.image_names(), self.image_records(), self.layers()];
-        for path in images.into_iter().chain([self.containers(), self.names(), self.programs()]) {
+        for path in [self.containers(), self.names(), self.programs()].into_iter().chain(images) {
             directory(&path)?;
         }
         Ok(())
