@@ -173,9 +173,10 @@ fn archives(test: &TestHost) {
     // From a pipe, and packed; and what skopeo makes of it.
     forget(test);
     test.run(Command::new("busybox").args(["gzip", path])).success();
-    let mut load = command(test, &["load", "-q"]);
-    load.stdin(fs::File::open(format!("{path}.gz")).expect("packed"));
-    assert_eq!(test.run(&mut load).success(), "");
+    let (root, run_root) = roots(test);
+    let mut load = Command::new("sh");
+    load.env("CONEX_ROOT", root).env("CONEX_RUN_ROOT", run_root).args(["-c", "\"$0\" load -q < \"$1\""]);
+    assert_eq!(test.run(load.arg(test.program("conex")).arg(format!("{path}.gz"))).success(), "");
     assert_eq!(run(test, "box", &["busybox", "echo", "here"]).success(), "here\n");
     let onto = conex(test, &["save", "-o", "/nowhere/x.tar", "box"]);
     assert!(onto.status == 1 && onto.err.contains("write /nowhere/x.tar: ENOENT"), "{}", onto.err);

@@ -117,7 +117,10 @@ pub(super) const MORE_RUN_FLAGS: [(&str, &str); 3] =
     [("-v", VOLUMES), ("--volume-driver", VOLUMES), ("--volumes-from", VOLUMES)];
 
 /// Docker's flags of the other verbs that conex has, and those before any verb; its verbs below `image`.
-pub(super) const OTHERS: [(&str, &str); 29] = [
+pub(super) const OTHERS: [(&str, &str); 32] = [
+    ("--all-tags", LATER),
+    ("-a", LATER),
+    ("--platform", LATER),
     ("--tree", LATER),
     ("--disable-content-trust", NEVER),
     ("--filter", LIFE),
