@@ -23,12 +23,13 @@ pub struct Choices {
     pub name: String,
     /// Milliseconds since 1970.
     pub created_unix_ms: u64,
-    /// The image that its root comes from; without one, `rootfs` is the root itself.
+    /// The image that its layers come from, as the user called it.
     pub image: Option<String>,
-    /// On the host: the image's root, or the root.
-    pub rootfs: PathBuf,
-    /// Directories of the host that lie on top of that, the lowest first.
-    #[serde(default)]
+    /// The image's id: its name may be another's by now.
+    pub image_id: Option<String>,
+    /// A directory of the host that is the root itself; without one, the root is made of layers.
+    pub rootfs: Option<PathBuf>,
+    /// Directories of the host, the lowest first; what the container writes goes into one of its own.
     pub layers: Vec<PathBuf>,
     /// Whether the root can't be written.
     pub read_only: bool,
@@ -193,14 +194,20 @@ pub(crate) const SHM_BYTES: u64 = 64 << 20;
 impl Choices {
     /// A new container of this root that runs this command, with nothing else asked for: its own namespaces, no network.
     pub fn of_root(rootfs: PathBuf, arguments: Vec<String>) -> Result<Self> {
+        Ok(Self { rootfs: Some(rootfs), ..Self::of_layers(Vec::new(), arguments)? })
+    }
+
+    /// The same on a root of layers.
+    pub fn of_layers(layers: Vec<PathBuf>, arguments: Vec<String>) -> Result<Self> {
         let id = ContainerId::random()?;
         let hostname = id.short().to_owned();
         Ok(Self {
             name: String::new(),
             created_unix_ms: now_unix_ms(),
             image: None,
-            rootfs,
-            layers: Vec::new(),
+            image_id: None,
+            rootfs: None,
+            layers,
             read_only: false,
             arguments,
             environment: vec![PATH.to_owned(), format!("HOSTNAME={hostname}")],
@@ -236,11 +243,6 @@ impl Choices {
             remove: false,
             id: id.as_str().to_owned(),
         })
-    }
-
-    /// Whether what it writes goes into a layer of its own; otherwise its root is a directory of the user's.
-    pub(crate) fn is_layered(&self) -> bool {
-        self.image.is_some() || !self.layers.is_empty()
     }
 
     /// Its id, proved.

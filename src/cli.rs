@@ -1,22 +1,36 @@
 //! The command line: docker's verbs, flags, columns and exit codes, one file a command.
 
+mod archive;
 mod attach;
+mod changes;
+mod commit;
 mod completion;
 mod detach;
+mod diff;
 mod env_file;
 mod errors;
 mod explain;
+mod filter;
 mod floors;
+mod history;
 mod image;
+mod images;
 mod info;
 mod limit_flags;
+mod login;
+mod progress;
 mod ps;
+mod pull;
+mod push;
 mod refused;
 mod request;
 mod rm;
+mod rmi;
 mod run;
 mod run_flags;
 mod say;
+mod table;
+mod tag;
 mod version;
 mod words;
 
@@ -28,6 +42,9 @@ use crate::{
     Engine, Failure, Paths, Result,
     kernel::{Kernel, expect_children, operations::CloseDescriptors},
 };
+
+pub(crate) use changes::Change;
+use image::Image;
 
 /// Containers that you can read: an engine, and the workbook that builds it.
 #[derive(Parser)]
@@ -48,8 +65,21 @@ enum Command {
     Run(Box<run::Run>),
     Ps(ps::Ps),
     Rm(rm::Rm),
+    Commit(commit::Commit),
+    Diff(diff::Diff),
+    Images(images::ImagesArgs),
     #[command(subcommand)]
     Image(image::Image),
+    History(history::History),
+    Import(archive::Import),
+    Load(archive::Load),
+    Login(login::Login),
+    Logout(login::Logout),
+    Pull(pull::Pull),
+    Push(push::Push),
+    Rmi(rmi::Rmi),
+    Save(archive::Save),
+    Tag(tag::Tag),
     Info(info::Info),
     Version(version::Version),
     Completion(completion::Completion),
@@ -85,13 +115,43 @@ fn open(paths: Paths) -> Result<Engine> {
     Ok(engine)
 }
 
+fn of_images(command: Image, paths: Paths) -> Result<u8> {
+    image::main(&command, &open(paths)?)
+}
+
+/// Does something with each word; one that fails is told, and does not keep the others. The exit status.
+fn each(words: &[String], mut act: impl FnMut(&str) -> Result<()>) -> Result<u8> {
+    let mut status = 0;
+    for word in words {
+        if let Err(failure) = act(word) {
+            errors::fail(&failure);
+            // Docker's, for every command but run.
+            status = 1;
+        }
+    }
+    Ok(status)
+}
+
 fn dispatch(cli: Cli) -> Result<u8> {
     let paths = Paths::choose(cli.root, cli.run_root);
     let done = match cli.command {
         Command::Run(run) => return run::main(*run, paths),
         Command::Ps(ps) => open(paths).and_then(|engine| ps::main(&ps, &engine)),
         Command::Rm(rm) => open(paths).and_then(|engine| rm::main(&rm, &engine)),
-        Command::Image(image) => open(paths).and_then(|engine| image::main(&image, &engine)),
+        Command::Commit(commit) => open(paths).and_then(|engine| commit::main(&commit, &engine)),
+        Command::Diff(diff) => open(paths).and_then(|engine| diff::main(&diff, &engine)),
+        Command::History(history) => of_images(Image::History(history), paths),
+        Command::Images(images) => of_images(Image::Ls(images), paths),
+        Command::Import(import) => of_images(Image::Import(import), paths),
+        Command::Load(load) => of_images(Image::Load(load), paths),
+        Command::Login(login) => login::main(&login),
+        Command::Logout(logout) => login::logout(&logout),
+        Command::Pull(pull) => of_images(Image::Pull(pull), paths),
+        Command::Push(push) => of_images(Image::Push(push), paths),
+        Command::Rmi(rmi) => of_images(Image::Rm(rmi), paths),
+        Command::Save(save) => of_images(Image::Save(save), paths),
+        Command::Tag(tag) => of_images(Image::Tag(tag), paths),
+        Command::Image(image) => of_images(image, paths),
         Command::Info(info) => info::main(&info, &paths),
         Command::Version(version) => version::main(&version),
         Command::Completion(completion) => completion::main(&completion),

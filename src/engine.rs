@@ -11,6 +11,7 @@ use crate::{
     lock::{self, Lock},
     name::{self, Name},
     namespaces::{ContainerId, Facts, Host, Part, Plan, dry_run},
+    overlay::Change,
     paths::{self, Paths},
     reconcile,
     stack::Stack,
@@ -67,7 +68,6 @@ impl Engine {
     /// Finishes once more what a crash left.
     pub fn reconcile(&mut self) -> Result<()> {
         self.unfinished = reconcile::all(self)?;
-        self.unfinished.extend(image_leftovers(&self.paths).err());
         Ok(())
     }
 
@@ -166,6 +166,29 @@ impl Engine {
         }
     }
 
+    /// What a container changed in its image, by path.
+    pub fn changes(&self, id: &ContainerId) -> Result<Vec<Change>> {
+        Stack::new(&Choices::read(&self.paths, id)?, &self.paths)?.changes(&self.host(Kernel::quiet()), id)
+    }
+
+    /// Does something while the container's processes stand still, if there are any.
+    pub(crate) fn while_frozen<T>(
+        &self,
+        choices: &Choices,
+        id: &ContainerId,
+        act: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let running = State::read(&self.paths, id).is_ok_and(|state| state.status == Status::Running);
+        if !running {
+            return act();
+        }
+        let (stack, kernel) = (Stack::new(choices, &self.paths)?, Kernel::quiet());
+        stack.cgroup().freeze(&kernel, id)?;
+        let done = act();
+        stack.cgroup().thaw(&kernel, id)?;
+        done
+    }
+
     /// Takes a container away.
     pub fn remove(&self, word: &str, force: Force) -> Result<ContainerId> {
         let id = self.find(word)?;
@@ -200,18 +223,6 @@ fn kill_and_wait(paths: &Paths, id: &ContainerId) -> Result<()> {
 
 const WAIT_STEP: std::time::Duration = std::time::Duration::from_millis(2);
 const WAIT_TRIES: u32 = 5_000;
-
-/// Images that somebody began to make and never finished.
-fn image_leftovers(paths: &Paths) -> Result<()> {
-    for entry in fs::read_dir(paths.images()).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(image) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".making")) else { continue };
-        if lock::try_exclusive(&paths.image_lock(image))?.is_some() {
-            files::remove(&entry.path())?;
-        }
-    }
-    Ok(())
-}
 
 /// Takes everything away that is named by the id. The record goes last but for the run directory, whose lock says that
 /// somebody is at it.

@@ -17,6 +17,8 @@ mod lock;
 mod name;
 mod paths;
 mod reconcile;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod shim;
 mod stack;
 mod state;

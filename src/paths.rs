@@ -57,7 +57,8 @@ impl Paths {
         for path in [&self.root, &self.run_root] {
             own_directory(path)?;
         }
-        for path in [self.containers(), self.names(), self.images(), self.layers(), self.programs()] {
+        let images = [self.images(), self.image_names(), self.image_records(), self.layers()];
+        for path in [self.containers(), self.names(), self.programs()].into_iter().chain(images) {
             directory(&path)?;
         }
         Ok(())
@@ -153,39 +154,49 @@ impl Paths {
         self.names().join(name)
     }
 
-    /// Images made from the machine's own programs.
+    /// The store of images: an OCI image layout, and the two directories below it.
     pub fn images(&self) -> PathBuf {
-        self.root.join("made")
+        self.root.join("images")
     }
 
-    /// One of them, by its name, which must be valid.
-    pub fn image(&self, name: &str) -> PathBuf {
-        self.images().join(name)
+    /// The table of contents of the layout, for others: `refs` and `known` are ours.
+    pub fn images_index(&self) -> PathBuf {
+        self.images().join("index.json")
     }
 
-    /// The root file system of an image.
-    pub fn image_root(&self, name: &str) -> PathBuf {
-        self.image_files(&self.image(name)).0
+    /// One file a name.
+    pub fn image_names(&self) -> PathBuf {
+        self.images().join("refs")
     }
 
-    /// What it says about its containers.
-    pub fn image_config(&self, name: &str) -> PathBuf {
-        self.image_files(&self.image(name)).1
+    /// Which image has a name, by 64 hexadecimal digits that stand for the name: it may be longer than a file's.
+    pub fn image_name(&self, hex: &str) -> PathBuf {
+        self.image_names().join(format!("{hex}.json"))
     }
 
-    /// The root and the config of an image that lies, or is made, in this directory.
-    pub fn image_files(&self, place: &Path) -> (PathBuf, PathBuf) {
-        (place.join("rootfs"), place.join("config.json"))
+    /// One file an image.
+    pub fn image_records(&self) -> PathBuf {
+        self.images().join("known")
     }
 
-    /// A place beside the images where one is made before it is moved in, by whoever has the image's lock.
-    pub fn image_in_the_making(&self, name: &str) -> PathBuf {
-        self.images().join(format!(".{name}.making"))
+    /// What is known of the image of this id, 64 hexadecimal digits.
+    pub fn image_record(&self, hex: &str) -> PathBuf {
+        self.image_records().join(format!("{hex}.json"))
     }
 
-    /// Locked by whoever makes an image of this name, and shared by those who make containers of it.
-    pub fn image_lock(&self, name: &str) -> PathBuf {
-        self.images().join(format!(".{name}.lock"))
+    /// Shared by all who add images or use them; held alone by who removes what nobody needs.
+    pub fn images_lock(&self) -> PathBuf {
+        self.images().join(".lock")
+    }
+
+    /// Held alone by who changes names of images, for a moment.
+    pub fn image_names_lock(&self) -> PathBuf {
+        self.images().join(".refs.lock")
+    }
+
+    /// Held alone by who makes the image that needs no network.
+    pub fn starter_lock(&self) -> PathBuf {
+        self.images().join(".starter.lock")
     }
 
     /// Locked by whoever installs a program of ours.

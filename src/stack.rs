@@ -4,8 +4,6 @@ mod generated;
 mod rights;
 mod settings;
 
-use std::slice;
-
 use conex_kernel::operations::Filesystem;
 use rustix::mount::MountAttrFlags;
 
@@ -17,7 +15,7 @@ use crate::{
         ContainerId, Directory, Facts, Host, IdMaps, Mount, Namespaces, Owners, Part, Plan, Process, Slot, Source,
         Target, User,
     },
-    overlay::{Keep, Overlay, make_stub},
+    overlay::{Change, Keep, Overlay, make_stub},
     paths::Paths,
     state::State,
 };
@@ -38,10 +36,10 @@ enum Root {
 impl Stack {
     /// Of a container.
     pub(crate) fn new(choices: &Choices, paths: &Paths) -> Result<Self> {
-        let root = match choices.is_layered() {
-            false => Root::Directory(Directory { path: choices.rootfs.clone(), read_only: choices.read_only }),
-            true => Root::Overlay(Overlay {
-                layers: [slice::from_ref(&choices.rootfs), &choices.layers].concat(),
+        let root = match &choices.rootfs {
+            Some(path) => Root::Directory(Directory { path: path.clone(), read_only: choices.read_only }),
+            None => Root::Overlay(Overlay {
+                layers: choices.layers.clone(),
                 stub: Some(paths.stub()),
                 containers: paths.containers(),
                 keep: Keep::Writes,
@@ -68,6 +66,20 @@ impl Stack {
             Root::Overlay(overlay) => overlay,
         };
         [&self.cgroup, root, &self.generated]
+    }
+
+    /// The part that limits it.
+    pub(crate) fn cgroup(&self) -> &Cgroup {
+        &self.cgroup
+    }
+
+    /// What the container wrote, as changes.
+    pub(crate) fn changes(&self, host: &Host, id: &ContainerId) -> Result<Vec<Change>> {
+        match &self.root {
+            Root::Overlay(overlay) => Ok(overlay.changes(host, id)?),
+            Root::Directory(_) => Err(Failure::new(format!("container {} writes to a directory of yours", id.short()))
+                .with_hint("only a root of layers knows what was changed in it")),
+        }
     }
 
     /// Whether the kernel has killed a process of it because its memory was full.

@@ -52,11 +52,11 @@ fn read_only(test: &TestHost) {
     unmount(&root, UnmountFlags::empty()).expect("unmounted");
 }
 
-/// Method: a file system of six megabytes, filled to the last byte at every stage of what a container needs.
+/// Method: a file system of twelve megabytes, filled to the last byte at every stage of what a container needs.
 fn full(test: &TestHost) {
     let (root, _) = roots(test);
     fs::create_dir(&root).expect("a directory");
-    mount("tmpfs", &root, "tmpfs", MountFlags::empty(), Some(c"mode=700,size=6m")).expect("mounted");
+    mount("tmpfs", &root, "tmpfs", MountFlags::empty(), Some(c"mode=700,size=12m")).expect("mounted");
     image(test);
     assert_eq!(run(test).status, 0);
     let filler = root.join("filler");
@@ -213,13 +213,9 @@ fn first_uses(test: &TestHost) {
         rig::command(test, &["run", "--name", "user", "--network", "none", "starter:latest", "sleep", "1000"]);
     let mut user = user.spawn().expect("started");
     testkit::wait_until("it runs", || conex(test, &["ps"]).out.contains("user"));
-    let replaced = conex(test, &["image", "from-host", "starter", "busybox"]);
-    assert!(replaced.status == 1 && replaced.err.contains("is used by container"), "{replaced:?}");
+    // Another image may have the name from now on; the container has what it was made of.
+    conex(test, &["image", "from-host", "starter", "busybox"]).success();
+    assert_eq!(conex(test, &["images", "-q"]).success().lines().count(), 2);
     conex(test, &["rm", "-f", "user"]).success();
     user.wait().expect("ended");
-    // What was begun and never finished goes with the next command.
-    let (root, _) = roots(test);
-    fs::create_dir_all(root.join("made/.half.making/rootfs")).expect("a directory");
-    conex(test, &["ps"]).success();
-    assert!(!root.join("made/.half.making").exists());
 }

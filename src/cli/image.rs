@@ -1,16 +1,41 @@
-//! `conex image`: images made from the machine's own programs, until layers and registries come.
+//! `conex image`: every verb about images under one name, and those that have no other.
 
 use clap::{Args, Subcommand};
+use conex_image::{Config, Platform};
+use serde_json::{Value, json};
 
-use super::say::say;
-use crate::{Engine, Result, image};
+use super::{
+    archive::{self, Import, Load, Save},
+    history::{self, History},
+    images::{self, ImagesArgs},
+    pull::{self, Pull},
+    push::{self, Push},
+    rmi::{self, Prune, Rmi},
+    say::say,
+    tag::{self, Tag},
+};
+use crate::{
+    Engine, Result,
+    image::{self, Images, Record},
+};
 
 /// Manage images
 #[derive(Subcommand, Debug)]
 pub(super) enum Image {
     FromHost(FromHost),
-    /// List images
-    Ls,
+    History(History),
+    Import(Import),
+    Inspect(Inspect),
+    Load(Load),
+    #[command(alias = "list")]
+    Ls(ImagesArgs),
+    Prune(Prune),
+    Pull(Pull),
+    Push(Push),
+    #[command(alias = "remove")]
+    Rm(Rmi),
+    Save(Save),
+    Tag(Tag),
 }
 
 /// Make an image of the machine's own programs and the libraries that they need
@@ -23,13 +48,82 @@ pub(super) struct FromHost {
     programs: Vec<String>,
 }
 
-pub(super) fn main(image: &Image, engine: &Engine) -> Result<u8> {
-    match image {
+/// Show all that is known of images, as JSON
+#[derive(Args, Debug)]
+pub(super) struct Inspect {
+    /// Names, ids, or beginnings of ids
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+pub(super) fn main(command: &Image, engine: &Engine) -> Result<u8> {
+    match command {
         Image::FromHost(FromHost { name, programs }) => {
-            let made = image::from_host(engine, name, programs)?;
+            let images = Images::open(engine)?;
+            let made = image::from_host(&images, name, programs)?;
             say(&format!("{name}: {} files, {} bytes", made.files, made.bytes));
+            // What had the name before may be nobody's now.
+            Ok(0)
         }
-        Image::Ls => image::names(engine).iter().for_each(|name| say(name)),
+        Image::History(history) => history::main(history, engine),
+        Image::Import(import) => archive::import(import, engine),
+        Image::Inspect(inspect) => inspect_all(inspect, engine),
+        Image::Load(load) => archive::load(load, engine),
+        Image::Ls(images) => images::main(images, engine),
+        Image::Prune(prune) => rmi::prune(prune, engine),
+        Image::Pull(pull) => pull::main(pull, engine),
+        Image::Push(push) => push::main(push, engine),
+        Image::Rm(rmi) => rmi::main(rmi, engine),
+        Image::Save(save) => archive::save(save, engine),
+        Image::Tag(tag) => tag::main(tag, engine),
     }
-    Ok(0)
+}
+
+/// A list even of one, and what is missing told after it, as docker does.
+fn inspect_all(inspect: &Inspect, engine: &Engine) -> Result<u8> {
+    let images = Images::open(engine)?;
+    let mut found = Vec::new();
+    let mut status = 0;
+    for word in &inspect.images {
+        let told = images.find(word).and_then(|record| describe(&images, &record));
+        match told {
+            Ok(value) => found.push(value),
+            Err(failure) => {
+                super::errors::fail(&failure);
+                status = 1;
+            }
+        }
+    }
+    say(&format!("{:#}", Value::Array(found)));
+    Ok(status)
+}
+
+/// In docker's keys.
+fn describe(images: &Images<'_>, record: &Record) -> Result<Value> {
+    let (manifest, config) = images.documents(record)?;
+    let layers: Vec<String> = config.rootfs.diff_ids.iter().map(ToString::to_string).collect();
+    let lower: Vec<String> = images.layers(&config).iter().map(|path| path.display().to_string()).collect();
+    let Config { architecture, os, variant, created, .. } = &config;
+    let comment = |key: &str| {
+        let last = config.history.last().and_then(|step| step.rest.get(key));
+        last.and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    Ok(json!({
+        "Id": record.id.to_string(),
+        "RepoTags": images.names_of(record)?,
+        "RepoDigests": record.origins,
+        "Comment": comment("comment"),
+        "Created": created,
+        "Author": config.rest.get("author").and_then(Value::as_str).unwrap_or_default(),
+        "Config": config.config,
+        "Architecture": architecture,
+        "Variant": variant.clone().unwrap_or_default(),
+        "Os": os,
+        "Size": record.bytes,
+        "GraphDriver": {"Name": "overlay", "Data": {"LowerDir": lower.into_iter().rev().collect::<Vec<_>>().join(":")}},
+        "RootFS": {"Type": "layers", "Layers": layers},
+        "Descriptor": record.manifest,
+        "Platform": Platform { architecture: architecture.clone(), os: os.clone(), variant: variant.clone() },
+        "Layers": manifest.layers,
+    }))
 }

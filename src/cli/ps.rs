@@ -1,12 +1,9 @@
 //! `conex ps`: containers as a table, in docker's columns.
 
-use std::io::Write;
-
 use clap::Args;
-use tabwriter::TabWriter;
 
-use super::{say::say, words::duration};
-use crate::{Choices, Engine, Entry, Failure, Result, State, Status, state::now_unix_ms};
+use super::{say::say, table::table, words::duration};
+use crate::{Choices, Engine, Entry, Result, State, Status, state::now_unix_ms};
 
 /// List containers
 #[derive(Args, Debug)]
@@ -37,16 +34,6 @@ pub(super) fn main(ps: &Ps, engine: &Engine) -> Result<u8> {
     Ok(0)
 }
 
-fn table(head: &str, rows: &[String]) -> Result<String> {
-    let failed = |error: std::io::Error| Failure::io("print a table", &error);
-    let mut writer = TabWriter::new(Vec::new()).minwidth(7).padding(3);
-    writeln!(writer, "{head}").map_err(failed)?;
-    rows.iter().try_for_each(|row| writeln!(writer, "{row}")).map_err(failed)?;
-    writer.flush().map_err(failed)?;
-    let bytes = writer.into_inner().map_err(|error| Failure::new(format!("print a table: {error}")))?;
-    Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
-}
-
 fn id<'a>(entry: &'a Entry, ps: &Ps) -> &'a str {
     if ps.no_trunc { entry.id.as_str() } else { entry.id.short() }
 }
@@ -63,7 +50,8 @@ fn row(entry: &Entry, ps: &Ps, now: u64) -> String {
 }
 
 fn image(choices: &Choices) -> String {
-    choices.image.clone().unwrap_or_else(|| choices.rootfs.display().to_string())
+    let root = || choices.rootfs.as_ref().or(choices.layers.first()).map(|path| path.display().to_string());
+    choices.image.clone().or_else(root).unwrap_or_default()
 }
 
 /// As many characters as docker shows.

@@ -9,7 +9,7 @@ use crate::Failure;
 
 /// What something waits for.
 const RARE: &str = "hardly a kernel has it today: tell us if yours does, and you need it";
-const LAYERS: &str = "images of layers, and registries, come with chapter 4";
+const LATER: &str = "it comes later; tell us if you need it";
 const VOLUMES: &str = "volumes come with chapter 5";
 const NETWORKS: &str = "networks come with chapter 6";
 const BUILDS: &str = "builds come with chapter 7";
@@ -19,46 +19,34 @@ const API: &str = "the HTTP API, and what stands on it, comes later";
 const NEVER: &str = "it is absent on purpose: see ARCHITECTURE.md";
 
 /// Docker's verbs.
-pub(super) const VERBS: [(&str, &str); 54] = [
+pub(super) const VERBS: [(&str, &str); 41] = [
     ("attach", LIFE),
     ("build", BUILDS),
     ("builder", BUILDS),
     ("buildx", BUILDS),
     ("bake", BUILDS),
     ("checkpoint", NEVER),
-    ("commit", LAYERS),
     ("compose", API),
     ("config", NEVER),
     ("container", LIFE),
     ("context", NEVER),
     ("cp", LIFE),
     ("create", LIFE),
-    ("diff", LAYERS),
     ("events", LIFE),
     ("exec", LIFE),
     ("export", LIFE),
-    ("history", LAYERS),
-    ("images", LAYERS),
-    ("import", LAYERS),
     ("inspect", LIFE),
     ("kill", LIFE),
-    ("load", LAYERS),
-    ("login", LAYERS),
-    ("logout", LAYERS),
     ("logs", LIFE),
-    ("manifest", LAYERS),
+    ("manifest", LATER),
     ("network", NETWORKS),
     ("node", NEVER),
     ("pause", LIFE),
     ("plugin", NEVER),
     ("port", NETWORKS),
-    ("pull", LAYERS),
-    ("push", LAYERS),
     ("rename", LIFE),
     ("restart", LIFE),
-    ("rmi", LAYERS),
-    ("save", LAYERS),
-    ("search", LAYERS),
+    ("search", LATER),
     ("secret", NEVER),
     ("service", NEVER),
     ("stack", NEVER),
@@ -67,7 +55,6 @@ pub(super) const VERBS: [(&str, &str); 54] = [
     ("stop", LIFE),
     ("swarm", NEVER),
     ("system", LIFE),
-    ("tag", LAYERS),
     ("top", LIFE),
     ("trust", NEVER),
     ("unpause", LIFE),
@@ -77,7 +64,7 @@ pub(super) const VERBS: [(&str, &str); 54] = [
 ];
 
 /// Docker's flags of `run`, short ones with their long form.
-pub(super) const RUN_FLAGS: [(&str, &str); 48] = [
+pub(super) const RUN_FLAGS: [(&str, &str); 45] = [
     ("--add-host", NETWORKS),
     ("--blkio-weight-device", RARE),
     ("--cpu-count", NEVER),
@@ -112,17 +99,14 @@ pub(super) const RUN_FLAGS: [(&str, &str); 48] = [
     ("--mount", VOLUMES),
     ("--network-alias", NETWORKS),
     ("--no-healthcheck", HEALTH),
-    ("--platform", LAYERS),
     ("--publish", NETWORKS),
     ("-p", NETWORKS),
     ("--publish-all", NETWORKS),
     ("-P", NETWORKS),
-    ("--quiet", LAYERS),
-    ("-q", LAYERS),
     ("--restart", LIFE),
     ("--runtime", NEVER),
     ("--stop-timeout", LIFE),
-    ("--storage-opt", LAYERS),
+    ("--storage-opt", LATER),
     ("--use-api-socket", API),
     ("--userns", LIFE),
     ("--volume", VOLUMES),
@@ -133,7 +117,12 @@ pub(super) const MORE_RUN_FLAGS: [(&str, &str); 3] =
     [("-v", VOLUMES), ("--volume-driver", VOLUMES), ("--volumes-from", VOLUMES)];
 
 /// Docker's flags of the other verbs that conex has, and those before any verb; its verbs below `image`.
-pub(super) const OTHERS: [(&str, &str); 37] = [
+pub(super) const OTHERS: [(&str, &str); 32] = [
+    ("--all-tags", LATER),
+    ("-a", LATER),
+    ("--platform", LATER),
+    ("--tree", LATER),
+    ("--disable-content-trust", NEVER),
     ("--filter", LIFE),
     ("-f", LIFE),
     ("--format", LIFE),
@@ -160,17 +149,7 @@ pub(super) const OTHERS: [(&str, &str); 37] = [
     ("--tlskey", API),
     ("--tlsverify", API),
     ("build", BUILDS),
-    ("history", LAYERS),
-    ("import", LAYERS),
-    ("inspect", LAYERS),
-    ("load", LAYERS),
-    ("prune", LAYERS),
-    ("pull", LAYERS),
-    ("push", LAYERS),
-    ("rm", LAYERS),
-    ("save", LAYERS),
-    ("tag", LAYERS),
-    ("--no-trunc", LAYERS),
+    ("--no-trunc", LATER),
 ];
 
 /// The refusal of something of docker's, if that is what was not understood.

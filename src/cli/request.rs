@@ -1,38 +1,35 @@
 //! What the flags of `run` mean together: parsed once, here, into choices.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::PathBuf};
+
+use conex_image::config::Execution;
 
 use super::{env_file, run_flags::RunFlags};
-use crate::{
-    Choices, Engine, Failure, Network, Result, Shared, Tmpfs, Ulimit, choices::PATH, image::Config,
-    namespaces::ContainerId,
-};
+use crate::{Choices, Engine, Failure, Network, Result, Shared, Tmpfs, Ulimit, choices::PATH, namespaces::ContainerId};
 
-/// The root of a container: an image's, or a directory.
-pub(super) struct Root<'a> {
-    pub(super) image: Option<&'a str>,
-    pub(super) path: &'a Path,
-    pub(super) config: Config,
-}
-
-/// The choices that `flags` and the words after the image make.
-pub(super) fn choices(flags: &RunFlags, root: Root<'_>, words: &[String], engine: &Engine) -> Result<Choices> {
-    let plain = Choices::of_root(root.path.to_owned(), Vec::new())?;
+/// The choices that `flags`, what the image says, and the words after it make of those with a root alone.
+pub(super) fn choices(
+    flags: &RunFlags,
+    plain: Choices,
+    config: &Execution,
+    words: &[String],
+    engine: &Engine,
+) -> Result<Choices> {
     let id = plain.id()?;
     let switches = &flags.switches;
     let network = network(flags.network.as_deref())?;
     let host_uts = host_uts(flags)?;
     let hostname = hostname(flags, network, host_uts, &id)?;
-    let config = root.config;
     Ok(Choices {
-        image: root.image.map(str::to_owned),
         read_only: switches.read_only,
-        arguments: arguments(flags, &config, words)?,
-        environment: environment(flags, &config, hostname.as_deref())?,
+        arguments: arguments(flags, config, words)?,
+        environment: environment(flags, config, hostname.as_deref())?,
         directory: given(flags.workdir.clone(), |path| path.as_os_str().is_empty())
-            .or(config.directory)
+            .or(given(Some(PathBuf::from(&config.working_dir)), |path| path.as_os_str().is_empty()))
             .unwrap_or(plain.directory),
-        user: given(flags.user.clone(), String::is_empty).or(config.user).unwrap_or(plain.user),
+        user: given(flags.user.clone(), String::is_empty)
+            .or(given(Some(config.user.clone()), String::is_empty))
+            .unwrap_or(plain.user),
         groups: flags.group_add.clone(),
         terminal: switches.tty,
         stdin: switches.interactive,
@@ -57,8 +54,8 @@ pub(super) fn choices(flags: &RunFlags, root: Root<'_>, words: &[String], engine
         host_cgroups: flags.limits.host_cgroups()?,
         ulimits: flags.ulimit.iter().map(|text| ulimit(text)).collect::<Result<_>>()?,
         sysctls: pairs(&flags.sysctl, "sysctl")?,
-        stop_signal: flags.stop_signal.as_deref().map(signal).transpose()?,
-        labels: labels(flags)?,
+        stop_signal: flags.stop_signal.as_deref().map(signal).transpose()?.or_else(|| config.stop_signal.clone()),
+        labels: labels(flags, config)?,
         annotations: pairs(&flags.annotation, "annotation")?,
         remove: switches.rm,
         ..plain
@@ -108,9 +105,9 @@ fn hostname(flags: &RunFlags, network: Network, host_uts: bool, id: &ContainerId
 }
 
 /// An entrypoint of the user's takes the image's command away; an empty one takes only the image's entrypoint away.
-fn arguments(flags: &RunFlags, config: &Config, words: &[String]) -> Result<Vec<String>> {
+fn arguments(flags: &RunFlags, config: &Execution, words: &[String]) -> Result<Vec<String>> {
     let (entrypoint, command): (&[String], &[String]) = match flags.entrypoint.as_deref() {
-        None => (&config.entrypoint, &config.command),
+        None => (config.entrypoint.as_deref().unwrap_or_default(), config.cmd.as_deref().unwrap_or_default()),
         Some("") => (&[], &[]),
         Some(program) => (&[program.to_owned()], &[]),
     };
@@ -123,7 +120,7 @@ fn arguments(flags: &RunFlags, config: &Config, words: &[String]) -> Result<Vec<
 }
 
 /// In docker's order: PATH, HOSTNAME, TERM with a terminal, the image's, the user's; each key once, in its first place.
-fn environment(flags: &RunFlags, config: &Config, hostname: Option<&str>) -> Result<Vec<String>> {
+fn environment(flags: &RunFlags, config: &Execution, hostname: Option<&str>) -> Result<Vec<String>> {
     let caller = |key: &str| std::env::var(key).ok();
     let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     let mut all = vec![PATH.to_owned(), format!("HOSTNAME={}", hostname.map_or_else(host, str::to_owned))];
@@ -137,7 +134,7 @@ fn environment(flags: &RunFlags, config: &Config, hostname: Option<&str>) -> Res
             None => all.push(entry),
         }
     };
-    config.environment.iter().cloned().for_each(&mut add);
+    config.env.iter().cloned().for_each(&mut add);
     for path in &flags.env_file {
         env_file::read(path, caller)?.into_iter().for_each(&mut add);
     }
@@ -219,8 +216,8 @@ fn pairs(entries: &[String], flag: &str) -> Result<BTreeMap<String, String>> {
     entries.iter().map(pair).collect()
 }
 
-fn labels(flags: &RunFlags) -> Result<BTreeMap<String, String>> {
-    let mut labels = BTreeMap::new();
+fn labels(flags: &RunFlags, config: &Execution) -> Result<BTreeMap<String, String>> {
+    let mut labels = config.labels.clone();
     let mut add = |entry: &str| {
         let (key, value) = entry.split_once('=').unwrap_or((entry, ""));
         labels.insert(key.to_owned(), value.to_owned());

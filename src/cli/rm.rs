@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{errors, say::say};
+use super::say::say;
 use crate::{Engine, Force, Result};
 
 /// Remove containers
@@ -18,16 +18,9 @@ pub(super) struct Rm {
 
 pub(super) fn main(rm: &Rm, engine: &Engine) -> Result<u8> {
     let force = if rm.force { Force::Yes } else { Force::No };
-    let mut status = 0;
-    for word in &rm.containers {
-        match engine.remove(word, force) {
-            Ok(_) => say(word),
-            Err(failure) => {
-                errors::fail(&failure);
-                // Docker's, for every command but run.
-                status = 1;
-            }
-        }
-    }
-    Ok(status)
+    super::each(&rm.containers, |word| {
+        engine.remove(word, force)?;
+        say(word);
+        Ok(())
+    })
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::Args;
+use conex_image::config::Execution;
 use rustix::{
     pipe::{PipeFlags, pipe_with},
     stdio::stdin,
@@ -18,15 +19,11 @@ use super::{
     attach::{Attach, Ending, Shown},
     detach::Keys,
     explain::{Explain, Form},
-    request::{self, Root},
+    pull, request,
     run_flags::RunFlags,
     say::complain,
 };
-use crate::{
-    Begin, Choices, Created, Engine, Failure, Name, Paths, Result,
-    image::{self, Config, Found},
-    kernel::size_of,
-};
+use crate::{Begin, Choices, Created, Engine, Failure, Name, Paths, Result, image::Images, kernel::size_of};
 
 /// Run a command in a new container
 #[derive(Args, Debug)]
@@ -53,7 +50,7 @@ pub(super) fn main(run: Run, paths: Paths) -> Result<u8> {
     let name = flags.name.as_deref().filter(|name| !name.is_empty()).map(Name::parse).transpose()?;
     let mut engine = super::open(paths)?;
     // Held until the container is written down.
-    let (choices, image) = choices(&flags, &words, &engine)?;
+    let (choices, images) = choices(&flags, &words, &engine)?;
     let explain = flags.explain.or(flags.dry_run.then_some(Form::Text)).map(Explain::new);
     if let (true, Some(explain)) = (flags.dry_run, &explain) {
         let done = engine.dry_run(&choices, explain.dry_kernel(), choices.terminal.then(size));
@@ -64,7 +61,7 @@ pub(super) fn main(run: Run, paths: Paths) -> Result<u8> {
         complain("conex: no network: bridges come with chapter 6; until then --network none (this) or host");
     }
     let created = engine.create(choices.clone(), name.as_ref())?;
-    drop(image);
+    drop(images);
     write_id(&flags, &created)?;
     let (theirs, ours) = input(&choices, &attached)?;
     let begin = Begin { stdin: theirs, explain: explain.is_some(), size: size() };
@@ -130,30 +127,30 @@ fn size() -> Option<(u16, u16)> {
     size_of(stdin())
 }
 
-fn choices(flags: &RunFlags, words: &[String], engine: &Engine) -> Result<(Choices, Option<Found>)> {
-    if !["missing", "never"].contains(&flags.pull.as_str()) {
-        let hint = "registries come with chapter 4";
-        return Err(Failure::new(format!("--pull {} is not possible yet", flags.pull)).with_hint(hint));
-    }
-    if let Some(rootfs) = &flags.rootfs {
-        let path = std::path::absolute(rootfs).map_err(|error| Failure::io("find the root", &error))?;
-        let root = Root { image: None, path: &path, config: Config::default() };
-        return Ok((request::choices(flags, root, words, engine)?, None));
-    }
-    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|error| Failure::io("find a layer", &error));
-    if let [lowest, others @ ..] = flags.layer.iter().map(absolute).collect::<Result<Vec<_>>>()?.as_slice() {
-        let root = Root { image: None, path: lowest, config: Config::default() };
-        let choices = request::choices(flags, root, words, engine)?;
-        return Ok((Choices { layers: others.to_vec(), ..choices }, None));
+/// As `Choices`, and what has to be held until they are written down: the image could be removed meanwhile.
+fn choices<'a>(flags: &RunFlags, words: &[String], engine: &'a Engine) -> Result<(Choices, Option<Images<'a>>)> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|error| Failure::io("find the root", &error));
+    if flags.rootfs.is_some() || !flags.layer.is_empty() {
+        let layers = flags.layer.iter().map(absolute).collect::<Result<Vec<_>>>()?;
+        let rootfs = flags.rootfs.as_ref().map(absolute).transpose()?;
+        let plain = Choices { rootfs, ..Choices::of_layers(layers, Vec::new())? };
+        return Ok((request::choices(flags, plain, &Execution::default(), words, engine)?, None));
     }
     let Some((image, words)) = words.split_first() else {
         let failure =
             Failure::new("an image is missing").with_hint("conex run -it starter, or conex run --rootfs DIR COMMAND");
         return Err(Failure { status: 1, ..failure });
     };
-    let found = image::find(engine, image)?;
-    let root = Root { image: Some(&found.name), path: &found.root, config: found.config.clone() };
-    Ok((request::choices(flags, root, words, engine)?, Some(found)))
+    let images = Images::open(engine)?;
+    pull::if_needed(&images, image, &flags.pulling)?;
+    let found = images.ready(image)?;
+    let plain = Choices {
+        image: Some(found.name),
+        image_id: Some(found.record.id.to_string()),
+        ..Choices::of_layers(found.layers, Vec::new())?
+    };
+    let choices = request::choices(flags, plain, &found.config.config, words, engine)?;
+    Ok((choices, Some(images)))
 }
 
 /// Docker's file for scripts: it must not be there before.

@@ -7,7 +7,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use super::{explain::Form, limit_flags::LimitFlags};
+use super::{explain::Form, limit_flags::LimitFlags, pull::Pulling};
 
 /// Docker's switches may also be written `--flag=false`.
 macro_rules! switches {
@@ -153,9 +153,8 @@ pub(super) struct RunFlags {
     /// Attach to STDIN, STDOUT or STDERR only
     #[arg(short, long, value_name = "STREAM")]
     pub(super) attach: Vec<String>,
-    /// missing or never: whether an image that is not here is fetched
-    #[arg(long, default_value = "missing", hide_default_value = true, value_name = "WHEN")]
-    pub(super) pull: String,
+    #[command(flatten)]
+    pub(super) pulling: Pulling,
     /// Print every operation, with its time and the shell command that does the same
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
     pub(super) explain: Option<Form>,

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Made, elf, library::Libraries};
+use super::{Made, elf, libraries::Libraries};
 use crate::failure::{Failure, Result};
 
 /// A root in the making.

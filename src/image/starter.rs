@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::{Config, Existing, Made, STARTER, programs};
+use super::{Images, Record, from_host, programs};
 use crate::{
-    engine::Engine,
     failure::{Failure, Result},
+    lock,
 };
+
+/// The image that needs no network.
+pub(crate) const STARTER: &str = "starter";
 
 /// By subject; a machine need not have them all.
 const PROGRAMS: [&str; 71] = [
@@ -94,8 +97,13 @@ fn list() -> Result<Vec<PathBuf>> {
     Ok(std::iter::once(shell).chain(programs::find("bash").ok()).chain(others).collect())
 }
 
-/// Makes it.
-pub(super) fn make(engine: &Engine) -> Result<Made> {
-    let config = Config { command: vec!["sh".to_owned()], ..Config::default() };
-    super::make(engine, STARTER, &list()?, config, Existing::Keep)
+/// Makes it, unless another process was faster.
+pub(super) fn make(images: &Images<'_>) -> Result<Record> {
+    let _lock = lock::exclusive(&images.paths.starter_lock())?;
+    if let Some(record) = images.find_here(STARTER)? {
+        return Ok(record);
+    }
+    let (record, _) = from_host::make(images, &list()?, vec!["sh".to_owned()])?;
+    images.name(&record, &Images::reference(STARTER)?)?;
+    Ok(record)
 }

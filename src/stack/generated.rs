@@ -39,7 +39,7 @@ impl Generated {
         let resolvers = if host { of_host("/etc/resolv.conf") } else { String::new() };
         let name = choices.hostname.clone().unwrap_or_else(|| of_host("/proc/sys/kernel/hostname").trim().to_owned());
         // A user's own directory is his: nothing is made in it that he did not ask for.
-        let texts = match choices.is_layered() {
+        let texts = match choices.rootfs.is_none() {
             true => vec![("hosts", hosts), ("hostname", format!("{name}\n")), ("resolv.conf", resolvers)],
             false => Vec::new(),
         };

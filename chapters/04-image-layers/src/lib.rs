@@ -1,8 +1,53 @@
 //! Chapter 4, image layers: what makes a container repeatable. An image is a list of layers, each named by the digest of
 //! its content and shared by every image that has it.
+//!
+//! Not here: what images are called, registries, and which blobs are still needed. See the OCI image specification.
 
 #![forbid(unsafe_code)]
 
+mod archiving;
+mod attributes;
+mod chain;
+mod compression;
+pub mod config;
+mod descriptor;
 mod digest;
+mod document;
+mod entries;
+mod entry;
+mod error;
+mod finish;
+mod growing;
+mod import;
+mod ingest;
+mod limits;
+mod load;
+mod make;
+mod maker;
+mod name;
+mod numbers;
+mod open;
+mod pax;
+mod removal;
+mod retain;
+mod rights;
+mod save;
+mod sparse;
+mod store;
+mod unpack;
+mod verifying;
 
+pub use chain::ChainId;
+pub use config::Config;
+pub use descriptor::{Descriptor, Platform};
 pub use digest::{BadDigest, Digest};
+pub use document::{Document, Index, Manifest};
+pub use error::{Error, Limit, Result};
+pub use ingest::Ingest;
+pub use limits::Limits;
+pub use load::Named;
+pub use make::Layer;
+pub use open::open;
+pub use retain::size;
+pub use store::Store;
+pub use unpack::Making;

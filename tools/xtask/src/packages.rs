@@ -29,6 +29,11 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "libcap2-bin", program: "setcap", needed_by: "layers with files that have capabilities" },
     Package { name: "e2fsprogs", program: "mkfs.ext4", needed_by: "disks that are full, and what a container costs" },
     Package { name: "xfsprogs", program: "mkfs.xfs", needed_by: "copies that share their data" },
+    Package { name: "skopeo", program: "skopeo", needed_by: "comparing how others read and write images" },
+    Package { name: "umoci", program: "umoci", needed_by: "comparing how others unpack images" },
+    Package { name: "docker-registry", program: "docker-registry", needed_by: "pushing and pulling" },
+    Package { name: "apache2-utils", program: "htpasswd", needed_by: "a registry that asks for passwords" },
+    Package { name: "openssl", program: "openssl", needed_by: "certificates of a registry" },
 ];
 
 /// What looking at the book's pages takes.

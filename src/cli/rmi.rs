@@ -1,0 +1,62 @@
+//! `conex rmi` and `conex image prune`: images taken away; one that can't be does not keep the others.
+
+use clap::Args;
+
+use super::{say::say, words::bytes};
+use crate::{
+    Engine, Result,
+    image::{Images, Removed, Sure, Unused},
+};
+
+/// Remove images
+#[derive(Args, Debug)]
+pub(super) struct Rmi {
+    /// Also those that have several names, or a container that does not run
+    #[arg(short, long)]
+    force: bool,
+    /// Names, ids, or beginnings of ids
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+    /// Leave the images below, which conex never keeps for their own sake
+    #[arg(long, hide = true)]
+    no_prune: bool,
+}
+
+/// Remove images that nobody uses
+#[derive(Args, Debug)]
+pub(super) struct Prune {
+    /// All that no container has, not only those without a name
+    #[arg(short, long)]
+    all: bool,
+    /// Do not ask, which conex never does
+    #[arg(short, long)]
+    force: bool,
+}
+
+pub(super) fn main(rmi: &Rmi, engine: &Engine) -> Result<u8> {
+    let images = Images::open(engine)?;
+    let sure = if rmi.force { Sure::Yes } else { Sure::No };
+    let status = super::each(&rmi.images, |word| {
+        images.remove(word, sure)?.iter().for_each(tell);
+        Ok(())
+    })?;
+    images.sweep()?;
+    Ok(status)
+}
+
+pub(super) fn prune(prune: &Prune, engine: &Engine) -> Result<u8> {
+    let images = Images::open(engine)?;
+    images.prune(if prune.all { Unused::All } else { Unused::Nameless })?.iter().for_each(tell);
+    match images.sweep()? {
+        Some(freed) => say(&format!("Total reclaimed space: {}", bytes(freed))),
+        None => say("an image is being added or used: its room comes back with the next conex image prune"),
+    }
+    Ok(0)
+}
+
+fn tell(removed: &Removed) {
+    match removed {
+        Removed::Untagged(name) => say(&format!("Untagged: {name}")),
+        Removed::Deleted(id) => say(&format!("Deleted: {id}")),
+    }
+}

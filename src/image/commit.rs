@@ -1,0 +1,77 @@
+//! An image of what a container has become: the image that it has, and one layer more.
+
+use conex_image::{Config, Descriptor, Layer, config::History};
+
+use super::{Images, Record};
+use crate::{
+    choices::Choices,
+    cli::Change,
+    failure::{Failure, Result},
+    namespaces::ContainerId,
+};
+
+/// How it is made.
+pub(crate) struct Commit {
+    pub(crate) author: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) pause: Pause,
+}
+
+/// Whether the container goes on writing meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    No,
+    Yes,
+}
+
+/// Makes a layer of what the container wrote, and an image with it.
+pub(crate) fn commit(images: &Images<'_>, id: &ContainerId, asked: &Commit) -> Result<Record> {
+    let choices = Choices::read(images.paths, id)?;
+    let Some(image) = choices.image_id.as_deref().map(|id| images.find(id)).transpose()? else {
+        let message = format!("container {} has a directory of yours as its root, not an image", id.short());
+        return Err(Failure::new(message).with_hint("tar it, and conex import it"));
+    };
+    let layer = match asked.pause {
+        Pause::Yes => images.engine.while_frozen(&choices, id, || layer(images, id))?,
+        Pause::No => layer(images, id)?,
+    };
+    let (manifest, config) = images.documents(&image)?;
+    let layers: Vec<Descriptor> = manifest.layers.into_iter().chain([layer.blob]).collect();
+    images.put(&grown(config, &choices, layer.diff_id, asked), layers)
+}
+
+fn layer(images: &Images<'_>, id: &ContainerId) -> Result<Layer> {
+    let upper = images.paths.upper(id);
+    match upper.is_dir() {
+        true => Ok(images.store.make(&upper, &[])?),
+        // It wrote nothing.
+        false => Ok(images.store.make(images.store.making()?.path(), &[])?),
+    }
+}
+
+/// What the image said, with what the container was told and what shall change.
+fn grown(mut config: Config, choices: &Choices, diff_id: conex_image::Digest, asked: &Commit) -> Config {
+    let created = Some(super::now());
+    config.created.clone_from(&created);
+    config.rootfs.diff_ids.push(diff_id);
+    let execution = &mut config.config;
+    execution.cmd = Some(choices.arguments.clone());
+    execution.entrypoint = None;
+    execution.user.clone_from(&choices.user);
+    execution.working_dir = choices.directory.to_string_lossy().into_owned();
+    // These are the engine's, not the user's.
+    let own = |entry: &&String| !["HOSTNAME=", "TERM="].iter().any(|key| entry.starts_with(key));
+    execution.env = choices.environment.iter().filter(own).cloned().collect();
+    execution.labels.clone_from(&choices.labels);
+    asked.changes.iter().for_each(|change| change.apply(execution));
+    let mut step = History { created, created_by: Some(choices.arguments.join(" ")), ..History::default() };
+    let mut note = |key: &str, value: &Option<String>| {
+        step.rest.extend(value.iter().map(|value| (key.to_owned(), value.clone().into())));
+    };
+    note("comment", &asked.message);
+    note("author", &asked.author);
+    config.rest.extend(asked.author.iter().map(|author| ("author".to_owned(), author.clone().into())));
+    config.history.push(step);
+    config
+}

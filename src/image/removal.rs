@@ -1,0 +1,106 @@
+//! Taking images away: a name goes at once, the image with its last name, and what no other image and no container needs
+//! with it.
+
+use conex_image::Digest;
+
+use super::{Images, record::Record};
+use crate::{
+    engine::Entry,
+    failure::{Failure, Result},
+    registry::Reference,
+    state::{State, Status},
+};
+
+/// What was taken away, in docker's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Removed {
+    Untagged(String),
+    Deleted(Digest),
+}
+
+/// How sure the user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sure {
+    /// Refuse what a container or another name still needs.
+    No,
+    /// Only what runs keeps its image.
+    Yes,
+}
+
+impl Images<'_> {
+    /// Takes the image away that a word means, or that name of it.
+    pub(crate) fn remove(&self, word: &str, sure: Sure) -> Result<Vec<Removed>> {
+        let Some(record) = self.find_here(word)? else { return Err(self.unknown(word)?) };
+        let names = self.names_of(&record)?;
+        let by_name = word.parse::<Reference>().ok().map(|name| name.to_string()).filter(|name| names.contains(name));
+        let users = self.users(&record)?;
+        if let Some(name) = &by_name
+            && (names.len() > 1 || !users.is_empty())
+        {
+            if names.len() == 1 && sure == Sure::No {
+                return Err(used(word, &users[0]));
+            }
+            // The image stays: it has other names, or is needed.
+            self.unname(std::slice::from_ref(name))?;
+            return Ok(vec![Removed::Untagged(name.clone())]);
+        }
+        if let Some(user) = users.iter().find(|user| is_running(user)).or(users.first().filter(|_| sure == Sure::No)) {
+            return Err(used(word, user));
+        }
+        if by_name.is_none() && names.len() > 1 && sure == Sure::No {
+            let message = format!("image {word} has {} names: {}", names.len(), names.join(", "));
+            return Err(Failure::new(message).with_hint(format!("take all of them away: conex rmi -f {word}")));
+        }
+        self.forget(&record, &names)
+    }
+
+    /// Takes an image's names and its record away; its content is swept later.
+    fn forget(&self, record: &Record, names: &[String]) -> Result<Vec<Removed>> {
+        self.unname(names)?;
+        record.remove(self.paths)?;
+        let origins = record.origins.iter().filter(|_| !names.is_empty());
+        let untagged = names.iter().chain(origins).cloned().map(Removed::Untagged);
+        Ok(untagged.chain([Removed::Deleted(record.id.clone())]).collect())
+    }
+
+    /// Takes away what nobody uses: images without a name, or `All` that no container has.
+    pub(crate) fn prune(&self, which: Unused) -> Result<Vec<Removed>> {
+        let mut removed = Vec::new();
+        for listed in self.list()? {
+            let candidate = which == Unused::All || listed.names.is_empty();
+            if candidate && self.users(&listed.record)?.is_empty() {
+                removed.extend(self.forget(&listed.record, &listed.names)?);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The containers that have an image, dead or alive.
+    fn users(&self, record: &Record) -> Result<Vec<Entry>> {
+        let id = record.id.to_string();
+        let has = |entry: &Entry| entry.choices.as_ref().is_ok_and(|choices| choices.image_id.as_ref() == Some(&id));
+        Ok(self.engine.list()?.into_iter().filter(has).collect())
+    }
+}
+
+/// Which images `prune` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unused {
+    /// Those that have no name.
+    Nameless,
+    /// All.
+    All,
+}
+
+fn is_running(entry: &Entry) -> bool {
+    matches!(&entry.state, Ok(State { status: Status::Running | Status::Starting, .. }))
+}
+
+fn used(word: &str, user: &Entry) -> Failure {
+    let id = user.id.short();
+    let (state, hint) = match is_running(user) {
+        true => ("running", format!("remove the container first: conex rm -f {id}")),
+        false => ("stopped", format!("remove the container first: conex rm {id}; or force it: conex rmi -f {word}")),
+    };
+    Failure::new(format!("image {word} is used by the {state} container {id}")).with_hint(hint)
+}

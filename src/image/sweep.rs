@@ -1,0 +1,47 @@
+//! What no image and no container needs any more: blobs and layers. Looked for by what is needed, never by what was
+//! removed, so that whatever a crash left goes, too.
+
+use std::{collections::BTreeSet, fs::TryLockError, path::PathBuf};
+
+use conex_image::{ChainId, Digest};
+
+use super::{Images, record::Record};
+use crate::failure::{Failure, Result};
+
+/// What has to stay.
+#[derive(Default)]
+struct Needed {
+    blobs: BTreeSet<Digest>,
+    /// Their directories.
+    layers: BTreeSet<PathBuf>,
+}
+
+impl Images<'_> {
+    /// Gives the room back; how many bytes. `None` while somebody else adds or uses an image: whoever comes next does it.
+    pub(crate) fn sweep(self) -> Result<Option<u64>> {
+        match self._shared.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(Failure::io("lock the images", &error)),
+        }
+        let needed = self.needed()?;
+        Ok(Some(self.store.retain(&needed.blobs, &needed.layers)?))
+    }
+
+    fn needed(&self) -> Result<Needed> {
+        let mut needed = Needed::default();
+        for record in Record::all(self.paths)? {
+            let (manifest, config) = self.documents(&record)?;
+            needed.blobs.extend([record.manifest.digest, record.id]);
+            needed.blobs.extend(manifest.layers.into_iter().map(|layer| layer.digest));
+            needed.layers.extend(ChainId::of(&config.rootfs.diff_ids).iter().map(|id| self.store.layer(id)));
+        }
+        for entry in self.engine.list()? {
+            // Of a record that can't be read nobody knows what it needs: everything stays.
+            let choices =
+                entry.choices.map_err(|failure| failure.with_hint(format!("conex rm -f {}", entry.id.short())))?;
+            needed.layers.extend(choices.layers);
+        }
+        Ok(needed)
+    }
+}
