@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 
 mod rig;
+#[path = "registry/server.rs"]
+#[allow(dead_code, reason = "the client's own tests use the rest")]
+mod server;
 
 use std::process::ExitCode;
 
@@ -14,6 +17,7 @@ fn main() -> ExitCode {
         &[
             Case::root("every_block_of_the_tour_does_what_it_shows_as_root", tour),
             Case::root("the_blocks_that_need_root_do_what_they_show", limits).with_cgroups(),
+            Case::root("what_is_kept_goes_to_a_registry_and_back", registry).with(&["docker-registry"]),
             Case::user("every_block_of_the_tour_does_what_it_shows_as_a_user", tour),
         ],
         rig::PROGRAMS,
@@ -26,6 +30,12 @@ fn tour(test: &TestHost) {
 
 fn limits(test: &TestHost) {
     follow(test, "console,root", 2);
+}
+
+fn registry(test: &TestHost) {
+    test.run(std::process::Command::new("busybox").args(["ip", "link", "set", "lo", "up"])).success();
+    let _server = server::Server::start(test, "127.0.0.1:5000");
+    follow(test, "console,registry", 9);
 }
 
 fn follow(test: &TestHost, fence: &str, at_least: usize) {
