@@ -7,6 +7,7 @@ mod env_file;
 mod errors;
 mod explain;
 mod floors;
+mod format;
 mod image;
 mod info;
 mod limit_flags;
