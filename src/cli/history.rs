@@ -2,8 +2,14 @@
 
 use clap::Args;
 use conex_image::{Config, config::History as Step};
+use serde_json::{Value, json};
 
-use super::{images::created, pull::short, say::say, table::table, words::bytes};
+use super::{
+    format::{Format, sizes},
+    images::{created, created_at},
+    pull::short,
+    say::say,
+};
 use crate::{Engine, Result, image::Images};
 
 /// Show the history of an image
@@ -19,10 +25,26 @@ pub(super) struct History {
     /// Ids only
     #[arg(short, long)]
     quiet: bool,
+    /// A template of Go's: '{{.ID}} {{.CreatedBy}}', 'table …' or json
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
     /// A name, an id, or the beginning of an id
     #[arg(value_name = "IMAGE")]
     image: String,
 }
+
+/// What each field is called above its column.
+const TITLES: [(&str, &str); 6] = [
+    ("ID", "IMAGE"),
+    ("CreatedSince", "CREATED"),
+    ("CreatedAt", "CREATED AT"),
+    ("CreatedBy", "CREATED BY"),
+    ("Size", "SIZE"),
+    ("Comment", "COMMENT"),
+];
+const TABLE: &str = "table {{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
+/// With --human=false.
+const EXACT: &str = "table {{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
 
 /// A step, and what its layer takes.
 struct Line<'a> {
@@ -34,6 +56,7 @@ struct Line<'a> {
 const COMMAND_CHARS: usize = 45;
 
 pub(super) fn main(history: &History, engine: &Engine) -> Result<u8> {
+    let format = Format::parse(history.format.as_deref(), if history.human { TABLE } else { EXACT })?;
     let images = Images::open(engine)?;
     let record = images.find(&history.image)?;
     let (_, config) = images.documents(&record)?;
@@ -49,7 +72,7 @@ pub(super) fn main(history: &History, engine: &Engine) -> Result<u8> {
         return Ok(0);
     }
     let rows = ids.zip(&lines).map(|(id, line)| row(history, &id, line)).collect::<Vec<_>>();
-    say(&table("IMAGE\tCREATED\tCREATED BY\tSIZE\tCOMMENT", &rows)?);
+    format.render(&TITLES, &rows)?.iter().for_each(|line| say(line));
     Ok(0)
 }
 
@@ -66,16 +89,18 @@ fn lines<'a>(images: &Images<'_>, config: &'a Config) -> Result<Vec<Line<'a>>> {
     Ok(lines)
 }
 
-fn row(history: &History, id: &str, Line { step, bytes: size }: &Line<'_>) -> String {
+fn row(history: &History, id: &str, Line { step, bytes }: &Line<'_>) -> Value {
     let command = step.created_by.as_deref().unwrap_or_default().replace(['\t', '\n'], " ");
     let command = match command.char_indices().nth(COMMAND_CHARS - 1) {
         Some((at, _)) if !history.no_trunc && command.chars().count() > COMMAND_CHARS => format!("{}…", &command[..at]),
         _ => command,
     };
-    let comment = step.rest.get("comment").and_then(|comment| comment.as_str()).unwrap_or_default();
-    let (when, size) = match history.human {
-        true => (created(step.created.as_deref()), bytes(*size)),
-        false => (step.created.clone().unwrap_or_default(), size.to_string()),
-    };
-    format!("{id}\t{when}\t{command}\t{size}\t{comment}")
+    json!({
+        "ID": id,
+        "CreatedSince": created(step.created.as_deref()),
+        "CreatedAt": created_at(step.created.as_deref()),
+        "CreatedBy": command,
+        "Size": if history.human { sizes::decimal(*bytes) } else { bytes.to_string() },
+        "Comment": step.rest.get("comment").and_then(Value::as_str).unwrap_or_default(),
+    })
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     archive::{self, Import, Load, Save},
+    format::Format,
     history::{self, History},
     images::{self, ImagesArgs},
     pull::{self, Pull},
@@ -51,6 +52,9 @@ pub(super) struct FromHost {
 /// Show all that is known of images, as JSON
 #[derive(Args, Debug)]
 pub(super) struct Inspect {
+    /// A template of Go's, for each: '{{.Id}}', or json
+    #[arg(short, long, value_name = "FORMAT")]
+    format: Option<String>,
     /// Names, ids, or beginnings of ids
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
@@ -81,6 +85,7 @@ pub(super) fn main(command: &Image, engine: &Engine) -> Result<u8> {
 
 /// A list even of one, and what is missing told after it, as docker does.
 fn inspect_all(inspect: &Inspect, engine: &Engine) -> Result<u8> {
+    let format = inspect.format.as_deref().map(Format::of_object).transpose()?;
     let images = Images::open(engine)?;
     let mut found = Vec::new();
     let mut status = 0;
@@ -94,7 +99,13 @@ fn inspect_all(inspect: &Inspect, engine: &Engine) -> Result<u8> {
             }
         }
     }
-    say(&format!("{:#}", Value::Array(found)));
+    match format {
+        None => say(&format!("{:#}", Value::Array(found))),
+        Some(format) => {
+            let lines = found.iter().map(|value| format.render_object(value)).collect::<Result<Vec<_>>>()?;
+            lines.iter().for_each(|line| say(line));
+        }
+    }
     Ok(status)
 }
 

@@ -1,12 +1,14 @@
 //! `conex images`: what is here, in docker's columns.
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::{
     filter::{self, Filter},
+    format::{Format, sizes},
+    pull::short,
     say::say,
-    table::table,
-    words::{bytes, duration},
+    words::duration,
 };
 use crate::{
     Engine, Result,
@@ -33,62 +35,73 @@ pub(super) struct ImagesArgs {
     /// dangling=true, label=KEY[=VALUE], before=IMAGE, since=IMAGE, reference=PATTERN
     #[arg(short, long, value_name = "FILTER")]
     filter: Vec<String>,
+    /// A template of Go's: '{{.ID}} {{.Size}}', 'table …' or json
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
     /// Only those of this name
     #[arg(value_name = "NAME[:TAG]")]
     name: Option<String>,
 }
 
-/// One line: an image has one for each of its names.
-struct Line {
-    repository: String,
-    tag: String,
-    digest: String,
-    id: String,
-    created: String,
-    size: String,
-}
-
+/// What each field is called above its column.
+const TITLES: [(&str, &str); 8] = [
+    ("Repository", "REPOSITORY"),
+    ("Tag", "TAG"),
+    ("Digest", "DIGEST"),
+    ("ID", "IMAGE ID"),
+    ("CreatedSince", "CREATED"),
+    ("CreatedAt", "CREATED AT"),
+    ("Size", "SIZE"),
+    ("Containers", "CONTAINERS"),
+];
+const TABLE: &str = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+const WITH_DIGESTS: &str = "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 const NONE: &str = "<none>";
 
 pub(super) fn main(arguments: &ImagesArgs, engine: &Engine) -> Result<u8> {
+    let format = Format::parse(arguments.format.as_deref(), if arguments.digests { WITH_DIGESTS } else { TABLE })?;
     let images = Images::open(engine)?;
     let mut filters = arguments.filter.iter().map(|text| Filter::parse(text)).collect::<Result<Vec<_>>>()?;
     filters.extend(arguments.name.clone().map(Filter::Reference));
     let listed = filter::apply(&images, images.list()?, &filters)?;
-    let lines: Vec<Line> = listed.iter().flat_map(|one| lines(one, arguments)).collect();
     if arguments.quiet {
-        let mut ids: Vec<&str> = lines.iter().map(|line| line.id.as_str()).collect();
-        ids.dedup();
-        ids.into_iter().for_each(say);
+        listed.iter().for_each(|one| say(&id(one, arguments)));
         return Ok(0);
     }
-    let digest = |text: &str| if arguments.digests { format!("{text}\t") } else { String::new() };
-    let head = format!("REPOSITORY\tTAG\t{}IMAGE ID\tCREATED\tSIZE", digest("DIGEST"));
-    let row = |line: &Line| {
-        let Line { repository, tag, digest: its, id, created, size } = line;
-        format!("{repository}\t{tag}\t{}{id}\t{created}\t{size}", digest(its))
-    };
-    say(&table(&head, &lines.iter().map(row).collect::<Vec<_>>())?);
+    let rows: Vec<Value> = listed.iter().flat_map(|one| rows(one, arguments)).collect();
+    format.render(&TITLES, &rows)?.iter().for_each(|line| say(line));
     Ok(0)
 }
 
-fn lines(listed: &Listed, arguments: &ImagesArgs) -> Vec<Line> {
+fn id(listed: &Listed, arguments: &ImagesArgs) -> String {
+    let id = &listed.record.id;
+    if arguments.no_trunc { id.to_string() } else { short(id).to_owned() }
+}
+
+/// An image has one for each of its names.
+fn rows(listed: &Listed, arguments: &ImagesArgs) -> Vec<Value> {
     let record = &listed.record;
-    let id = if arguments.no_trunc { record.id.to_string() } else { super::pull::short(&record.id).to_owned() };
-    let line = |repository: String, tag: Option<&str>| Line {
-        digest: digest_in(listed, &repository).unwrap_or_else(|| NONE.to_owned()),
-        repository,
-        tag: tag.unwrap_or(NONE).to_owned(),
-        id: id.clone(),
-        created: created(record.created.as_deref()),
-        size: bytes(record.bytes),
+    let row = |repository: String, tag: Option<&str>| {
+        json!({
+            "Digest": digest_in(listed, &repository).unwrap_or_else(|| NONE.to_owned()),
+            "Repository": repository,
+            "Tag": tag.unwrap_or(NONE),
+            "ID": id(listed, arguments),
+            "CreatedSince": created(record.created.as_deref()),
+            "CreatedAt": created_at(record.created.as_deref()),
+            "Size": sizes::decimal(record.bytes),
+            "VirtualSize": sizes::decimal(record.bytes),
+            "SharedSize": "N/A",
+            "UniqueSize": "N/A",
+            "Containers": "N/A",
+        })
     };
     if listed.names.is_empty() {
         let repository = record.origins.iter().next().and_then(|origin| origin.split('@').next());
-        return vec![line(repository.unwrap_or(NONE).to_owned(), None)];
+        return vec![row(repository.unwrap_or(NONE).to_owned(), None)];
     }
     let references = listed.names.iter().filter_map(|name| name.parse::<Reference>().ok());
-    references.map(|name| line(name.familiar_name(), name.tag())).collect()
+    references.map(|name| row(name.familiar_name(), name.tag())).collect()
 }
 
 /// By which digest a registry knows it.
@@ -106,4 +119,10 @@ pub(super) fn created(text: Option<&str>) -> String {
         Some(then) => format!("{} ago", duration(now_unix_ms().saturating_sub(then))),
         None => "N/A".to_owned(),
     }
+}
+
+/// In docker's form, in UTC.
+pub(super) fn created_at(text: Option<&str>) -> String {
+    let then = text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    then.map_or_else(String::new, |then| then.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string())
 }

@@ -1,9 +1,10 @@
 //! `conex ps`: containers as a table, in docker's columns.
 
 use clap::Args;
+use serde_json::{Value, json};
 
-use super::{say::say, table::table, words::duration};
-use crate::{Choices, Engine, Entry, Result, State, Status, state::now_unix_ms};
+use super::{format::Format, say::say, words::duration};
+use crate::{Choices, Engine, Entry, Network, Result, State, Status, state::now_unix_ms};
 
 /// List containers
 #[derive(Args, Debug)]
@@ -17,11 +18,27 @@ pub(super) struct Ps {
     /// Whole ids and commands
     #[arg(long)]
     no_trunc: bool,
+    /// A template of Go's: '{{.ID}} {{.Names}}', 'table …' or json
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
 }
 
-const HEAD: &str = "CONTAINER ID\tIMAGE\tCOMMAND\tCREATED\tSTATUS\tPORTS\tNAMES";
+/// What each field is called above its column.
+const TITLES: [(&str, &str); 9] = [
+    ("ID", "CONTAINER ID"),
+    ("Image", "IMAGE"),
+    ("Command", "COMMAND"),
+    ("RunningFor", "CREATED"),
+    ("CreatedAt", "CREATED AT"),
+    ("Status", "STATUS"),
+    ("Ports", "PORTS"),
+    ("Names", "NAMES"),
+    ("Labels", "LABELS"),
+];
+const TABLE: &str = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
 
 pub(super) fn main(ps: &Ps, engine: &Engine) -> Result<u8> {
+    let format = Format::parse(ps.format.as_deref(), TABLE)?;
     let shown = |entry: &Entry| ps.all || matches!(&entry.state, Ok(State { status: Status::Running, .. }));
     let entries: Vec<Entry> = engine.list()?.into_iter().filter(shown).collect();
     if ps.quiet {
@@ -29,8 +46,8 @@ pub(super) fn main(ps: &Ps, engine: &Engine) -> Result<u8> {
         return Ok(0);
     }
     let now = now_unix_ms();
-    let rows: Vec<String> = entries.iter().map(|entry| row(entry, ps, now)).collect();
-    say(&table(HEAD, &rows)?);
+    let rows: Vec<Value> = entries.iter().map(|entry| row(entry, ps, now)).collect();
+    format.render(&TITLES, &rows)?.iter().for_each(|line| say(line));
     Ok(0)
 }
 
@@ -38,15 +55,43 @@ fn id<'a>(entry: &'a Entry, ps: &Ps) -> &'a str {
     if ps.no_trunc { entry.id.as_str() } else { entry.id.short() }
 }
 
-fn row(entry: &Entry, ps: &Ps, now: u64) -> String {
+fn row(entry: &Entry, ps: &Ps, now: u64) -> Value {
     let name = entry.name.as_ref().map_or("", |name| name.as_str());
-    let Ok(choices) = &entry.choices else {
-        // Its name is still good for rm.
-        return format!("{}\t\t\t\tBroken\t\t{name}", id(entry, ps));
-    };
-    let created = duration(now.saturating_sub(choices.created_unix_ms));
-    let (image, command, status) = (image(choices), command(choices, ps), status(entry, now));
-    format!("{}\t{image}\t{command}\t{created} ago\t{status}\t\t{name}", id(entry, ps))
+    let mut row = json!({
+        "ID": id(entry, ps), "Image": "", "Command": "", "RunningFor": "", "CreatedAt": "", "Status": "Broken",
+        "State": "dead", "Ports": "", "Names": name, "Labels": "", "Mounts": "", "Networks": "", "LocalVolumes": "0",
+        "Size": "0B",
+    });
+    // Of one whose record can't be read, its name is still good for rm.
+    if let (Ok(choices), Some(fields)) = (&entry.choices, row.as_object_mut()) {
+        let labels: Vec<String> = choices.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let since = duration(now.saturating_sub(choices.created_unix_ms));
+        let created = jiff::Timestamp::from_millisecond(i64::try_from(choices.created_unix_ms).unwrap_or(0));
+        let created = created.map(|then| then.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string());
+        let known = [
+            ("Image", image(choices)),
+            ("Command", command(choices, ps)),
+            ("RunningFor", format!("{since} ago")),
+            ("CreatedAt", created.unwrap_or_default()),
+            ("Status", status(entry, now)),
+            ("State", state(entry).to_owned()),
+            ("Labels", labels.join(",")),
+            ("Networks", if choices.network == Network::Host { "host" } else { "none" }.to_owned()),
+        ];
+        fields.extend(known.map(|(field, text)| (field.to_owned(), text.into())));
+    }
+    row
+}
+
+/// In docker's one word.
+fn state(entry: &Entry) -> &'static str {
+    match entry.state.as_ref().map(|state| state.status) {
+        Ok(Status::Created | Status::Starting) => "created",
+        Ok(Status::Running) => "running",
+        Ok(Status::Removing) => "removing",
+        Ok(Status::Exited) => "exited",
+        Err(_) => "dead",
+    }
 }
 
 fn image(choices: &Choices) -> String {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{say::say, words::bytes};
+use super::{format::sizes, say::say};
 use crate::{
     Engine, Result,
     image::{Images, Removed, Sure, Unused},
@@ -48,7 +48,7 @@ pub(super) fn prune(prune: &Prune, engine: &Engine) -> Result<u8> {
     let images = Images::open(engine)?;
     images.prune(if prune.all { Unused::All } else { Unused::Nameless })?.iter().for_each(tell);
     match images.sweep()? {
-        Some(freed) => say(&format!("Total reclaimed space: {}", bytes(freed))),
+        Some(freed) => say(&format!("Total reclaimed space: {}", sizes::decimal(freed))),
         None => say("an image is being added or used: its room comes back with the next conex image prune"),
     }
     Ok(0)

@@ -18,45 +18,9 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
-/// `1.98MB`: three digits, and units of a thousand.
-pub(super) fn bytes(count: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let (mut value, mut unit) = (count as f64, 0);
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let decimals = if value >= 100.0 || unit == 0 {
-        0
-    } else if value >= 10.0 {
-        1
-    } else {
-        2
-    };
-    let text = format!("{value:.decimals$}");
-    // Go's %.3g: no zeros at the end.
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text}{}", UNITS[unit])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_told_as_docker_tells_them() {
-        let told = [
-            (0, "0B"),
-            (999, "999B"),
-            (1000, "1kB"),
-            (1_980_000, "1.98MB"),
-            (206_400_000, "206MB"),
-            (12_340, "12.3kB"),
-        ];
-        for (count, words) in told {
-            assert_eq!(bytes(count), words);
-        }
-    }
 
     #[test]
     fn durations_are_told_as_docker_tells_them() {
