@@ -3,21 +3,22 @@
 
 #![forbid(unsafe_code)]
 
+mod crash;
+mod removal;
+#[path = "../rig/mod.rs"]
 mod rig;
-#[path = "registry/server.rs"]
+#[path = "../registry/server.rs"]
 #[allow(dead_code, reason = "the client's own tests use the rest")]
 mod server;
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
-    time::{Duration, Instant},
+    path::PathBuf,
+    process::{Command, ExitCode},
 };
 
-use rig::{command, conex, entries, image, is_clean, roots};
+use rig::{conex, entries, image, is_clean, roots};
 use server::{Server, skopeo};
-use testkit::{Case, Output, TestHost, wait_until};
+use testkit::{Case, Output, TestHost};
 
 const REGISTRY: &str = "127.0.0.1:5000";
 
@@ -30,13 +31,14 @@ fn main() -> ExitCode {
             Case::user("a_container_becomes_an_image_as_a_user", committed),
             Case::root("an_archive_has_what_was_saved", archives).with(&["skopeo", "tar"]),
             Case::root("a_layout_is_one_that_others_read", layout).with(&["skopeo"]),
-            Case::root("an_image_is_removed_with_its_last_name_and_not_while_it_is_used", removal),
-            Case::root("what_nobody_needs_gives_its_room_back", pruned),
-            Case::root("what_is_wrong_with_an_archive_is_said_and_nothing_is_left", wrong).with(&["tar"]),
+            Case::root("an_image_is_removed_with_its_last_name_and_not_while_it_is_used", removal::while_used),
+            Case::root("what_nobody_needs_gives_its_room_back", removal::pruned),
+            Case::root("what_is_wrong_with_an_archive_is_said_and_nothing_is_left", removal::refused).with(&["tar"]),
             Case::root("run_pulls_what_is_missing_if_it_may", pulling).with(&["docker-registry"]),
             Case::root("the_image_says_what_its_containers_are_like", configured),
-            Case::root("nothing_half_is_ever_used_whoever_is_killed_whenever", killed).with(&["docker-registry"]),
-            Case::root("two_pulls_and_a_prune_at_once_harm_nobody", at_once).with(&["docker-registry"]),
+            Case::root("nothing_half_is_ever_used_whoever_is_killed_whenever", crash::killed)
+                .with(&["docker-registry"]),
+            Case::root("two_pulls_and_a_prune_at_once_harm_nobody", crash::at_once).with(&["docker-registry"]),
         ],
         rig::PROGRAMS,
     )
@@ -197,78 +199,6 @@ fn layout(test: &TestHost) {
     assert!(told.contains("\"Os\": \"linux\""), "{told}");
 }
 
-fn removal(test: &TestHost) {
-    image(test);
-    conex(test, &["tag", "box", "also:1"]).success();
-    let id = conex(test, &["images", "-q", "--no-trunc", "box"]).success().trim().to_owned();
-    let refused = conex(test, &["rmi", &id]);
-    assert!(refused.status == 1 && refused.err.contains("has 2 names"), "{}", refused.err);
-    assert_eq!(conex(test, &["rmi", "also:1"]).success(), "Untagged: also:1\n");
-    conex(test, &["run", "--name", "cc", "--network", "none", "box", "busybox", "true"]).success();
-    for word in ["box", &id[7..19]] {
-        let refused = conex(test, &["rmi", word]);
-        assert!(refused.status == 1 && refused.err.contains("used by the stopped container"), "{}", refused.err);
-    }
-    // By force the name goes, and the container keeps what it needs.
-    assert_eq!(conex(test, &["rmi", "-f", "box"]).success(), "Untagged: box:latest\n");
-    assert!(conex(test, &["images"]).success().contains("<none>"));
-    assert_eq!(conex(test, &["image", "prune", "-a"]).success(), "Total reclaimed space: 0B\n");
-    conex(test, &["commit", "cc", "again"]).success();
-    conex(test, &["rm", "cc"]).success();
-    // Two images, and one layer that both have.
-    assert_eq!(layers(test).len(), 2);
-    conex(test, &["image", "prune"]).success();
-    assert_eq!(layers(test).len(), 2, "the other image has it still");
-    let removed = conex(test, &["rmi", "again", "no-such"]);
-    assert!(removed.status == 1 && removed.out.starts_with("Untagged: again:latest\nDeleted: sha256:"), "{removed:?}");
-    assert!(removed.err.contains("there is no image no-such"), "{}", removed.err);
-    assert_eq!((layers(test).len(), blobs(test).len()), (0, 0));
-}
-
-fn pruned(test: &TestHost) {
-    image(test);
-    conex(test, &["image", "from-host", "box", "busybox", "sh"]).success();
-    let dangling = conex(test, &["images", "-q", "-f", "dangling=true"]).success();
-    assert_eq!(dangling.lines().count(), 1, "{dangling}");
-    let told = conex(test, &["image", "prune"]).success();
-    assert!(told.starts_with("Deleted: sha256:") && told.contains("MB\n"), "{told}");
-    // What the dead had begun goes, too.
-    let (root, _) = roots(test);
-    for left in ["layers/.making-4194305-1-0/x", "images/blobs/sha256/.making-4194305-1-1"] {
-        fs::create_dir_all(root.join(left)).expect("made");
-    }
-    conex(test, &["image", "prune"]).success();
-    assert_eq!(layers(test).len(), 1);
-    assert_eq!(blobs(test).len(), 3);
-    let wrong = conex(test, &["images", "-f", "colour=red"]);
-    assert!(wrong.status == 1 && wrong.err.contains("is no filter"), "{}", wrong.err);
-}
-
-fn wrong(test: &TestHost) {
-    image(test);
-    let directory = test.directory("files");
-    let saved = directory.join("saved.tar");
-    conex(test, &["save", "-o", saved.to_str().expect("text"), "box"]).success();
-    let whole = fs::read(&saved).expect("saved");
-    forget(test);
-    let load = |bytes: &[u8]| {
-        let file = directory.join("bad.tar");
-        fs::write(&file, bytes).expect("written");
-        let output = conex(test, &["load", "-i", file.to_str().expect("text")]);
-        conex(test, &["image", "prune"]).success();
-        assert_eq!((layers(test).len(), blobs(test).len()), (0, 0), "{output:?}");
-        output
-    };
-    let mut flipped = whole.clone();
-    flipped[whole.len() / 2] ^= 1;
-    for (what, bytes) in [("cut off", &whole[..whole.len() / 2]), ("changed", &flipped), ("no archive", b"hello")] {
-        let output = load(bytes);
-        assert!(output.status == 1 && output.err.starts_with("error: "), "{what}: {output:?}");
-        assert_eq!(output.err.lines().filter(|line| line.starts_with("error")).count(), 1, "{what}: {output:?}");
-    }
-    assert_eq!(conex(test, &["images", "-q"]).success(), "");
-}
-
 fn pulling(test: &TestHost) {
     let _server = online(test);
     image(test);
@@ -309,83 +239,4 @@ fn configured(test: &TestHost) {
     assert_eq!(conex(test, &flags).success(), "image mine\n");
     let entry = ["run", "--rm", "--network", "none", "--entrypoint", "/bin/busybox", "set", "echo", "mine"];
     assert_eq!(conex(test, &entry).success(), "mine\n");
-}
-
-/// Method: each verb is killed at many moments; then the same verb to its end, and everything works and nothing is left.
-fn killed(test: &TestHost) {
-    let _server = online(test);
-    image(test);
-    let name = at("box");
-    conex(test, &["tag", "box", &name]).success();
-    conex(test, &["push", "-q", &name]).success();
-    let file = test.directory("files").join("saved.tar");
-    let path = file.to_str().expect("text");
-    conex(test, &["save", "-o", path, &name]).success();
-    let verbs: [&[&str]; 5] = [
-        &["pull", "-q", &name],
-        &["load", "-q", "-i", path],
-        &["rmi", &name],
-        &["image", "prune", "-a"],
-        &["save", "-o", path, &name],
-    ];
-    for verb in verbs {
-        let removes = verb[0] == "rmi" || verb[0] == "image";
-        for moment in 0..12 {
-            match removes || verb[0] == "save" {
-                true => drop(conex(test, &["pull", "-q", &name]).success()),
-                false => forget(test),
-            }
-            strike(test, verb, Duration::from_millis(moment * 9));
-            // Whole, or not there at all.
-            let listed = conex(test, &["images", "-q", &name]).success();
-            if !listed.is_empty() {
-                let output = run(test, &name, &["busybox", "echo", "here"]);
-                assert_eq!(output.out, "here\n", "{verb:?}, {moment}: {output:?}");
-            }
-            assert!(
-                file.metadata().is_ok_and(|file| file.len() > 100_000),
-                "{verb:?}, {moment}: what was saved is lost"
-            );
-        }
-        conex(test, &["pull", "-q", &name]).success();
-        assert_eq!(run(test, &name, &["busybox", "echo", "here"]).success(), "here\n", "{verb:?}");
-        forget(test);
-    }
-    assert!(is_clean(test));
-}
-
-fn strike(test: &TestHost, verb: &[&str], after: Duration) {
-    let started = Instant::now();
-    let mut child = command(test, verb).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
-    std::thread::sleep(after.saturating_sub(started.elapsed()));
-    let _ = child.kill();
-    child.wait().expect("ended");
-}
-
-fn at_once(test: &TestHost) {
-    let _server = online(test);
-    image(test);
-    let name = at("box");
-    conex(test, &["tag", "box", &name]).success();
-    conex(test, &["push", "-q", &name]).success();
-    for _ in 0..10 {
-        forget(test);
-        let start = |words: &[&str]| {
-            command(test, words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started")
-        };
-        let pulls = [start(&["pull", "-q", &name]), start(&["pull", "-q", &name])];
-        let prune = start(&["image", "prune"]);
-        for child in pulls.into_iter().chain([prune]) {
-            let output = child.wait_with_output().expect("ended");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        }
-        assert_eq!(run(test, &name, &["busybox", "echo", "here"]).success(), "here\n");
-    }
-    wait_until("nothing is left of the making", || {
-        layers(test).iter().all(|path| !is_hidden(path)) && blobs(test).iter().all(|path| !is_hidden(path))
-    });
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
