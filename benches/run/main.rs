@@ -66,7 +66,9 @@ fn state(name: &str) -> PathBuf {
 
 /// The same root and process, in the host's user namespace and without a time namespace.
 fn bundle() -> String {
-    let root = state("conex").join("made/starter/rootfs");
+    let mut inspect = conex(&["image", "inspect", "--format", "{{.GraphDriver.Data.LowerDir}}", "starter"]);
+    let told = inspect.output().expect("the image is here").stdout;
+    let root = PathBuf::from(String::from_utf8_lossy(&told).trim());
     let text = include_str!("../spine/config.json").replace("@ROOT@", &root.to_string_lossy());
     let mut config: serde_json::Value = serde_json::from_str(&text).expect("the file is JSON");
     let linux = config["linux"].as_object_mut().expect("an object");
