@@ -13,6 +13,7 @@ impl ChainId {
     // ANCHOR: chain-ids
     /// The chain ids of a stack of diff ids, the lowest first: one for each layer.
     #[must_use]
+    #[doc(alias = "exercise:image.chain-ids")]
     pub fn of(diff_ids: &[Digest]) -> Vec<Self> {
         let mut chain: Vec<Self> = Vec::with_capacity(diff_ids.len());
         for diff_id in diff_ids {

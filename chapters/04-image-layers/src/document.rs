@@ -1,7 +1,7 @@
 //! What a registry serves by name: a manifest, which is one image, or an index of several. Docker's own and OCI's are
 //! the same but for their names. See the OCI image specification, manifest.md and image-index.md.
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{Descriptor, Error, Platform, Result, compression::Compression, limits::DOCUMENT_BYTES_MAX};
@@ -53,7 +53,10 @@ pub struct Index {
 impl Document {
     // ANCHOR: document
     /// Reads bytes that were served as `media_type`. What could be taken for both is refused: CVE-2021-41190.
+    #[doc(alias = "exercise:image.document")]
     pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Self> {
+        use serde::de::IgnoredAny;
+
         /// What tells one from the other.
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]

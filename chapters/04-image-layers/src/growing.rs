@@ -96,7 +96,8 @@ impl Growing {
     // ANCHOR: whiteout
     /// What lies below has this name no more. What this layer has there hides it already; a directory must not be seen
     /// through, and then it makes no difference which of both comes first in the archive.
-    fn whiteout(&mut self, path: &Path) -> Result<()> {
+    #[doc(alias = "exercise:image.whiteouts")]
+    pub(crate) fn whiteout(&mut self, path: &Path) -> Result<()> {
         let name = self.name(path)?;
         match name.stat() {
             Ok(there) if is_directory(&there) => self.opaque(path),

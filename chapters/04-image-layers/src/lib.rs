@@ -2,6 +2,9 @@
 //! its content and shared by every image that has it.
 //!
 //! Not here: what images are called, registries, and which blobs are still needed. See the OCI image specification.
+//!
+//! Exercises: exercise:image.document (`Document::parse`), exercise:image.verify (`verifying`), exercise:image.chain-ids
+//! (`ChainId::of`), exercise:image.names (`name`), exercise:image.whiteouts (`growing`), exercise:image.marks (`marks`).
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +19,8 @@ mod document;
 mod entries;
 mod entry;
 mod error;
+#[doc(hidden)]
+pub mod exercises;
 mod finish;
 mod growing;
 mod import;
@@ -24,6 +29,7 @@ mod limits;
 mod load;
 mod make;
 mod maker;
+mod marks;
 mod name;
 mod numbers;
 mod open;

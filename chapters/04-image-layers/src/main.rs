@@ -143,6 +143,9 @@ fn run_container(run: &Run) -> Result<u8> {
     let cgroup = Cgroup::new(World::probe()?, Limits::parse(&run.limit)?);
     let parts: &[&dyn Part] = &[&cgroup, &root];
     let mut plan = Plan::isolated(&host.facts, &id, process(&run.common, &run.command)?);
+    if let Some(ids) = Overlay::default_ids(&host.facts) {
+        plan.map_ids(ids);
+    }
     if !run.map.is_empty() {
         let ranges = run.map.iter().map(|range| IdRange::parse(range)).collect::<Result<_>>()?;
         // An ordinary user may map himself only if nobody inside can leave a group of his.

@@ -23,7 +23,8 @@ use crate::{
     attributes,
     entry::{Entry, Extent, Kind, Metadata},
     error::Doing,
-    name::{Name, is_directory, is_whiteout},
+    marks,
+    name::{Name, is_directory},
     removal,
     rights::Rights,
 };
@@ -82,61 +83,51 @@ impl Upper<'_> {
     fn one(&mut self, path: &Path, archive: &mut Archiving<impl Write>) -> io::Result<Vec<OsString>> {
         let name = Name::find(self.root.as_fd(), path)?;
         let stat = name.stat()?;
-        if is_whiteout(&stat) {
-            archive.entry(&mark(path.with_file_name(marked(&name.name))), &mut io::empty())?;
-            return Ok(Vec::new());
-        }
-        if name.name.as_bytes().starts_with(b".wh.") {
-            return Err(refused(path, "in a layer its name means that another is deleted").into());
-        }
+        let mark = marks::of(path, &name, &stat, self.rights)?;
         if is_directory(&stat) {
-            return self.directory(path, &name, &stat, archive);
+            self.directory(path, &name, &stat, archive)?;
+        } else if mark.is_none() {
+            self.file(path, &name, &stat, archive)?;
         }
+        if let Some(path) = mark {
+            // An empty file whose name says all.
+            let metadata = Metadata { mode: 0, ..Metadata::implied() };
+            archive.entry(&Entry { path, kind: Kind::File(Extent::whole(0)), metadata }, &mut io::empty())?;
+        }
+        if is_directory(&stat) { names_in(&name) } else { Ok(Vec::new()) }
+    }
+
+    /// Writes what is no directory.
+    fn file(&mut self, path: &Path, name: &Name, stat: &Stat, archive: &mut Archiving<impl Write>) -> io::Result<()> {
         let first = self.links.get(&(stat.st_dev, stat.st_ino));
         let kind = match (first, FileType::from_raw_mode(stat.st_mode)) {
             (Some(first), _) => Kind::HardLink(first.clone()),
             (None, FileType::RegularFile) => Kind::File(Extent::whole(stat.st_size as u64)),
-            (None, FileType::Symlink) => Kind::Symlink(target(&name)?),
+            (None, FileType::Symlink) => Kind::Symlink(target(name)?),
             (None, FileType::CharacterDevice) => Kind::CharacterDevice(stat.st_rdev),
             (None, FileType::BlockDevice) => Kind::BlockDevice(stat.st_rdev),
             (None, FileType::Fifo) => Kind::Fifo,
             // A socket is of no use without who listens.
-            _ => return Ok(Vec::new()),
+            _ => return Ok(()),
         };
-        let mut metadata = self.metadata(&name, &stat)?;
+        let mut metadata = self.metadata(name, stat)?;
         if let Kind::HardLink(_) = kind {
             metadata.attributes.clear();
         } else if stat.st_nlink > 1 {
             self.links.insert((stat.st_dev, stat.st_ino), path.to_owned());
         }
         let mut data: Box<dyn io::Read> = match kind {
-            Kind::File(_) => Box::new(open(&name, &stat)?),
+            Kind::File(_) => Box::new(open(name, stat)?),
             _ => Box::new(io::empty()),
         };
-        archive.entry(&Entry { path: path.to_owned(), kind, metadata }, &mut data)?;
-        Ok(Vec::new())
+        archive.entry(&Entry { path: path.to_owned(), kind, metadata }, &mut data)
     }
 
-    fn directory(
-        &self,
-        path: &Path,
-        name: &Name,
-        stat: &Stat,
-        archive: &mut Archiving<impl Write>,
-    ) -> io::Result<Vec<OsString>> {
-        let has = |key: &str| Ok::<_, io::Error>(attributes::value(name, key.as_bytes())?.is_some());
-        if has(&self.rights.opaque().replace("opaque", "redirect"))? {
-            return Err(refused(path, "it was renamed by redirect_dir=on, which is not ours").into());
-        }
+    fn directory(&self, path: &Path, name: &Name, stat: &Stat, archive: &mut Archiving<impl Write>) -> io::Result<()> {
         // The slash tells readers that know no types; the root is "./".
         let written = if path.as_os_str().is_empty() { Path::new(".") } else { path }.join("");
         let metadata = self.metadata(name, stat)?;
-        archive.entry(&Entry { path: written, kind: Kind::Directory, metadata }, &mut io::empty())?;
-        if has(self.rights.opaque())? {
-            archive.entry(&mark(path.join(".wh..wh..opq")), &mut io::empty())?;
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        removal::names(openat(&name.directory, &name.name, flags, Mode::empty())?.as_fd())
+        archive.entry(&Entry { path: written, kind: Kind::Directory, metadata }, &mut io::empty())
     }
 
     fn metadata(&self, name: &Name, stat: &Stat) -> io::Result<Metadata> {
@@ -147,19 +138,9 @@ impl Upper<'_> {
     }
 }
 
-/// An empty file whose name says all.
-fn mark(path: PathBuf) -> Entry {
-    Entry { path, kind: Kind::File(Extent::whole(0)), metadata: Metadata { mode: 0, ..Metadata::implied() } }
-}
-
-fn marked(name: &OsString) -> OsString {
-    let mut marked = OsString::from(".wh.");
-    marked.push(name);
-    marked
-}
-
-fn refused(path: &Path, why: &str) -> Error {
-    Error::Upper { path: Path::new("/").join(path), why: why.to_owned() }
+fn names_in(name: &Name) -> io::Result<Vec<OsString>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    removal::names(openat(&name.directory, &name.name, flags, Mode::empty())?.as_fd())
 }
 
 fn target(name: &Name) -> io::Result<PathBuf> {

@@ -4,11 +4,8 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    os::{
-        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
-    path::{Component, Path, PathBuf},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
 };
 
 use conex_kernel::{Links, open_inside};
@@ -22,7 +19,7 @@ pub(crate) struct Name {
 
 /// What an archive's name means in the file system of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub enum Meaning {
     /// Something that is there; the empty path is the root.
     Path(PathBuf),
     /// What lower layers have there is gone.
@@ -35,7 +32,10 @@ pub(crate) enum Meaning {
 
 // ANCHOR: meaning
 /// The meaning of an archive's name, or why it has none. `/` in front and `.` in between say nothing.
+#[doc(alias = "exercise:image.names")]
 pub(crate) fn meaning(path: &Path) -> Result<Meaning, &'static str> {
+    use std::{os::unix::ffi::OsStrExt, path::Component};
+
     let mut clean = PathBuf::new();
     for component in path.components() {
         match component {

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{Digest, Error, error::Limit};
+use crate::{Digest, Error, Result, error::Limit};
 
 /// How long content may be.
 #[derive(Clone, Debug)]
@@ -30,27 +30,50 @@ impl<R> Verifying<R> {
     pub(crate) fn new(source: R, what: String, digest: Digest, length: Length) -> Self {
         Self { source, what, digest, length, hasher: Sha256::new(), seen: 0 }
     }
+
+    /// If more was seen than there may be.
+    fn refuse_more(&self) -> Result<()> {
+        match &self.length {
+            Length::AtMost(most, limit) if self.seen > *most => Err(limit.clone().into()),
+            Length::Exactly(expected) if self.seen > *expected => Err(self.wrong_size(*expected)),
+            _ => Ok(()),
+        }
+    }
+
+    /// If this was all, and too little.
+    fn refuse_less(&self) -> Result<()> {
+        match &self.length {
+            Length::Exactly(expected) if self.seen < *expected => Err(self.wrong_size(*expected)),
+            _ => Ok(()),
+        }
+    }
+
+    /// If this was all, and something else.
+    fn refuse_other(&self) -> Result<()> {
+        let found = Digest::from_hasher(self.hasher.clone());
+        if found == self.digest {
+            return Ok(());
+        }
+        Err(Error::WrongDigest { what: self.what.clone(), expected: self.digest.clone(), found })
+    }
+
+    fn wrong_size(&self, expected: u64) -> Error {
+        Error::WrongSize { what: self.what.clone(), expected, found: self.seen }
+    }
 }
 
 // ANCHOR: verifying
 impl<R: Read> Read for Verifying<R> {
     /// Nothing beyond the length is handed on, and the end only if the digest is right.
+    #[doc(alias = "exercise:image.verify")]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.source.read(buffer)?;
         self.hasher.update(&buffer[..count]);
         self.seen += count as u64;
-        match &self.length {
-            Length::AtMost(most, limit) if self.seen > *most => return Err(Error::from(limit.clone()).into()),
-            Length::Exactly(expected) if self.seen > *expected || (count == 0 && self.seen < *expected) => {
-                let (what, expected) = (self.what.clone(), *expected);
-                return Err(Error::WrongSize { what, expected, found: self.seen }.into());
-            }
-            _ => {}
-        }
-        let found = || Digest::from_hasher(self.hasher.clone());
-        if count == 0 && !buffer.is_empty() && found() != self.digest {
-            let (what, expected) = (self.what.clone(), self.digest.clone());
-            return Err(Error::WrongDigest { what, expected, found: found() }.into());
+        self.refuse_more()?;
+        if count == 0 && !buffer.is_empty() {
+            self.refuse_less()?;
+            self.refuse_other()?;
         }
         Ok(count)
     }
@@ -61,7 +84,7 @@ impl<R: Read> Read for Verifying<R> {
 mod tests {
     use super::*;
 
-    fn read(content: &[u8], length: Length) -> Result<usize, Error> {
+    fn read(content: &[u8], length: Length) -> Result<usize> {
         let mut reader = Verifying::new(content, "blob x".into(), Digest::of(b"right"), length);
         reader.read_to_end(&mut Vec::new()).map_err(|error| Error::system("read", error))
     }

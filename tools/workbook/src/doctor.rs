@@ -1,6 +1,7 @@
 //! What this machine can run and what it can't: each finding names the misleading error that it prevents, and the fix.
 //! A chapter adds its own probes to the table.
 
+mod attributes;
 mod cgroups;
 
 use std::{fs, io::Read, path::Path, process::Command};
@@ -132,6 +133,20 @@ const PROBES: &[Probe] = &[
         prevents: "EINVAL (Invalid argument) from an overlay whose upper directory lies on another overlay, as in a container",
         fix: "set TMPDIR to a directory on a disk or a tmpfs",
         look: upper,
+    },
+    Probe {
+        chapter: "image",
+        name: "sha256sum",
+        prevents: "a check that is skipped, and \"sha256sum: not found\"",
+        fix: "on Debian: apt-get install coreutils",
+        look: |_| program("sha256sum", &["--version"]),
+    },
+    Probe {
+        chapter: "image",
+        name: "attributes of users",
+        prevents: "EOPNOTSUPP (Operation not supported) from the mark of an opaque directory, for an ordinary user",
+        fix: "set TMPDIR to a directory on a disk, or on a tmpfs of Linux 6.6 or newer",
+        look: attributes::of_users,
     },
 ];
 
@@ -273,7 +288,7 @@ mod tests {
     fn a_chapter_s_probes_come_with_what_all_need() {
         let of = |chapter| examine(Path::new("/"), chapter).map(|all| all.len());
         let all = of(None).expect("all");
-        assert!(["namespaces", "cgroups", "overlay"].iter().all(|one| of(Some(one)).expect("known") < all));
+        assert!(["namespaces", "cgroups", "overlay", "image"].iter().all(|one| of(Some(one)).expect("known") < all));
         assert!(of(Some("all")).expect("known") < PROBES.len());
         assert!(of(Some("nothing")).is_err());
     }
