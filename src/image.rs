@@ -48,7 +48,7 @@ pub(crate) struct Images<'a> {
     pub(crate) store: Store,
     /// While we have it, nobody removes content: not of an image that has no record yet, nor of one that a container is
     /// about to have.
-    _shared: File,
+    shared: File,
 }
 
 /// An image that is here, with its layers.
@@ -66,7 +66,7 @@ impl<'a> Images<'a> {
     pub(crate) fn open(engine: &'a Engine) -> Result<Self> {
         let paths = engine.paths();
         let shared = lock::shared(&paths.images_lock())?;
-        Ok(Self { engine, paths, store: Store::open(&paths.images(), &paths.layers())?, _shared: shared })
+        Ok(Self { engine, paths, store: Store::open(&paths.images(), &paths.layers())?, shared })
     }
 
     /// The image that a word means, ready for a container.

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{format::sizes, say::say};
 use crate::{
-    Engine, Result,
+    Engine, Failure, Result,
     image::{Images, Removed, Sure, Unused},
 };
 
@@ -46,11 +46,12 @@ pub(super) fn main(rmi: &Rmi, engine: &Engine) -> Result<u8> {
 
 pub(super) fn prune(prune: &Prune, engine: &Engine) -> Result<u8> {
     let images = Images::open(engine)?;
-    images.prune(if prune.all { Unused::All } else { Unused::Nameless })?.iter().for_each(tell);
-    match images.sweep()? {
-        Some(freed) => say(&format!("Total reclaimed space: {}", sizes::decimal(freed))),
-        None => say("an image is being added or used: its room comes back with the next conex image prune"),
-    }
+    let Some((removed, bytes)) = images.prune(if prune.all { Unused::All } else { Unused::Nameless })? else {
+        let failure = Failure::new("somebody adds an image, or is about to use one");
+        return Err(failure.with_hint("try it again when that is done"));
+    };
+    removed.iter().for_each(tell);
+    say(&format!("Total reclaimed space: {}", sizes::decimal(bytes)));
     Ok(0)
 }
 

@@ -63,8 +63,8 @@ impl Images<'_> {
         Ok(untagged.chain([Removed::Deleted(record.id.clone())]).collect())
     }
 
-    /// Takes away what nobody uses: images without a name, or `All` that no container has.
-    pub(crate) fn prune(&self, which: Unused) -> Result<Vec<Removed>> {
+    /// Takes names and records away of what nobody uses.
+    pub(super) fn forget_unused(&self, which: Unused) -> Result<Vec<Removed>> {
         let mut removed = Vec::new();
         for listed in self.list()? {
             let candidate = which == Unused::All || listed.names.is_empty();

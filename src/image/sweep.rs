@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs::TryLockError, path::PathBuf};
 
 use conex_image::{ChainId, Digest};
 
-use super::{Images, record::Record};
+use super::{Images, Removed, Unused, record::Record};
 use crate::failure::{Failure, Result};
 
 /// What has to stay.
@@ -19,13 +19,30 @@ struct Needed {
 impl Images<'_> {
     /// Gives the room back; how many bytes. `None` while somebody else adds or uses an image: whoever comes next does it.
     pub(crate) fn sweep(self) -> Result<Option<u64>> {
-        match self._shared.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(Failure::io("lock the images", &error)),
+        if self.is_alone()? { self.give_back().map(Some) } else { Ok(None) }
+    }
+
+    /// Takes away what nobody uses: images without a name, or all that no container has; and gives their room back.
+    /// `None` while somebody else adds an image, which has a record before it has a name.
+    pub(crate) fn prune(self, which: Unused) -> Result<Option<(Vec<Removed>, u64)>> {
+        if !self.is_alone()? {
+            return Ok(None);
         }
+        let removed = self.forget_unused(which)?;
+        Ok(Some((removed, self.give_back()?)))
+    }
+
+    fn is_alone(&self) -> Result<bool> {
+        match self.shared.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(Failure::io("lock the images", &error)),
+        }
+    }
+
+    fn give_back(&self) -> Result<u64> {
         let needed = self.needed()?;
-        Ok(Some(self.store.retain(&needed.blobs, &needed.layers)?))
+        Ok(self.store.retain(&needed.blobs, &needed.layers)?)
     }
 
     fn needed(&self) -> Result<Needed> {
