@@ -8,9 +8,10 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
+    time::Duration,
 };
 
-use rustix::fs::CWD;
+use rustix::{fs::CWD, process::Pid, thread::gettid};
 
 use crate::{
     ChainId, Config, Descriptor, Digest, Error, Limits, Manifest, Result, Store,
@@ -93,13 +94,15 @@ impl Store {
                 }
                 done.push((layer.at, grown));
             }
-            done
+            (gettid(), done)
         };
         let threads = thread::available_parallelism().map_or(1, usize::from).min(missing.len());
         let mut grown = thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let join = |worker: thread::ScopedJoinHandle<'_, _>| {
-                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                let (thread, done) = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                wait_for_the_end_of(thread);
+                done
             };
             workers.into_iter().flat_map(join).collect::<Vec<_>>()
         });
@@ -144,6 +147,19 @@ fn expanded(size: u64, limits: &Limits) -> Length {
     Length::AtMost(limits.expanded_bytes, Limit::Expanded(limits.expanded_bytes))
 }
 
+/// Who was joined has let go of all that is ours, but the kernel may count him for a moment more: and nobody may clone a
+/// process of several threads.
+fn wait_for_the_end_of(thread: Pid) {
+    const TRIES_MAX: u32 = 10_000;
+    let task = PathBuf::from(format!("/proc/self/task/{}", thread.as_raw_nonzero()));
+    for _ in 0..TRIES_MAX {
+        if !task.exists() {
+            return;
+        }
+        thread::sleep(Duration::from_micros(100));
+    }
+}
+
 fn open(directory: &Path) -> Result<OwnedFd> {
     File::open(directory).map(OwnedFd::from).doing(|| format!("open {}", directory.display()))
 }
@@ -153,5 +169,20 @@ fn rename(made: &Path, place: &Path) -> Result<()> {
     match fs::rename(made, place) {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EEXIST | libc::ENOTEMPTY)) => Ok(()),
         renamed => renamed.doing(|| format!("rename a layer to {}", place.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ended_is_not_counted_any_more() {
+        let counted = |thread: Pid| Path::new("/proc/self/task").join(thread.as_raw_nonzero().to_string()).exists();
+        for _ in 0..2_000 {
+            let ended = thread::spawn(gettid).join().expect("it ends");
+            wait_for_the_end_of(ended);
+            assert!(!counted(ended));
+        }
     }
 }
