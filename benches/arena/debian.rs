@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::place;
+use super::place;
 
 /// At `debian` in the directory; made whole or not at all.
 pub(crate) fn make(directory: &Path) -> io::Result<PathBuf> {
@@ -16,7 +16,7 @@ pub(crate) fn make(directory: &Path) -> io::Result<PathBuf> {
     }
     let debootstrap = place::find("debootstrap").ok_or_else(|| io::Error::other("debootstrap is not installed"))?;
     let _ = fs::remove_dir_all(&making);
-    place::say("sharing: making a Debian root, once");
+    place::say("making a Debian root, once");
     let mut command = Command::new(debootstrap);
     command.args(["--variant=minbase", "bookworm"]).arg(&making).args(mirror()).stdout(Stdio::null());
     let status = command.status()?;
