@@ -94,6 +94,11 @@ impl Paths {
         self.container(id).join("state.json")
     }
 
+    /// What it said, in docker's form and place.
+    pub fn log(&self, id: &ContainerId) -> PathBuf {
+        self.container(id).join(format!("{id}-json.log"))
+    }
+
     /// What it wrote: the upper directory of its root.
     pub fn upper(&self, id: &ContainerId) -> PathBuf {
         self.container(id).join("upper")
@@ -142,6 +147,11 @@ impl Paths {
     /// The lock in a run directory, by that directory's path.
     pub fn lock_in(&self, run: &Path) -> PathBuf {
         run.join("lock")
+    }
+
+    /// Where its shim listens.
+    pub fn control(&self, id: &ContainerId) -> PathBuf {
+        self.run(id).join("control")
     }
 
     /// A file of the run directory that the container sees: hosts, hostname, resolv.conf.
