@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             Case::root("a_container_lives_in_the_background", background),
             Case::user("a_container_lives_in_the_background_of_a_user", background),
             Case::root("a_made_container_waits_to_be_started", made),
+            Case::root("what_has_ended_can_be_taken_away_at_once", pruned),
             Case::root("a_program_that_can_t_be_started_is_told_and_the_container_stays", unstartable),
             Case::root("a_log_has_docker_s_lines", lines),
             Case::root("a_log_is_shown_as_it_was_asked_for", shown),
@@ -99,6 +100,22 @@ fn made(test: &TestHost) {
     assert_eq!((started.status, started.out.as_str()), (3, "hi\n"), "{started:?}");
     assert_eq!(conex(test, &["wait", "web"]).success(), "3\n");
     conex(test, &["rm", "web"]).success();
+    assert!(is_clean(test));
+}
+
+fn pruned(test: &TestHost) {
+    image(test);
+    begin(test, &["--name", "up"], "sleep 1000");
+    begin(test, &["--name", "down"], "echo x > /x");
+    conex(test, &["wait", "down"]).success();
+    conex(test, &["create", "--network", "none", "box"]).success();
+    let told = conex(test, &["container", "prune", "-f"]).success();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!((lines.len(), lines[0], lines[1].len()), (4, "Deleted Containers:", 64), "{told}");
+    assert!(lines[3].starts_with("Total reclaimed space: ") && !lines[3].ends_with(" 0B"), "{told}");
+    assert_eq!(conex(test, &["container", "prune"]).success(), "Total reclaimed space: 0B\n");
+    assert_eq!(conex(test, &["ps", "-a", "--format", "{{.Names}}"]).success(), "up\n");
+    conex(test, &["rm", "-f", "up"]).success();
     assert!(is_clean(test));
 }
 

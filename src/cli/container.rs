@@ -16,6 +16,7 @@ pub(super) enum Container {
     Logs(logs::Logs),
     #[command(aliases = ["list", "ps"])]
     Ls(ps::Ps),
+    Prune(rm::Prune),
     Rename(rename::Rename),
     Restart(stop::Restart),
     #[command(alias = "remove")]
@@ -35,6 +36,7 @@ pub(super) fn main(container: Container, engine: &mut Engine) -> Result<u8> {
         Container::Kill(kill) => kill::main(&kill, engine),
         Container::Logs(logs) => logs::main(&logs, engine),
         Container::Ls(ps) => ps::main(&ps, engine),
+        Container::Prune(prune) => rm::prune(&prune, engine),
         Container::Rename(rename) => rename::main(&rename, engine),
         Container::Restart(restart) => stop::restart(&restart, engine),
         Container::Rm(rm) => rm::main(&rm, engine),
