@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod beside;
 mod changes;
 mod commit;
 mod completion;
@@ -10,6 +11,7 @@ mod detach;
 mod diff;
 mod env_file;
 mod errors;
+mod exec;
 mod explain;
 mod filter;
 mod floors;
@@ -80,6 +82,7 @@ enum Command {
     Kill(kill::Kill),
     Wait(wait::Wait),
     Attach(reattach::Reattach),
+    Exec(Box<exec::ExecArgs>),
     Logs(logs::Logs),
     Ps(ps::Ps),
     Rename(rename::Rename),
@@ -170,6 +173,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Kill(kill) => of_containers(Container::Kill(kill), paths),
         Command::Wait(wait) => of_containers(Container::Wait(wait), paths),
         Command::Attach(attach) => of_containers(Container::Attach(attach), paths),
+        Command::Exec(exec) => of_containers(Container::Exec(exec), paths),
         Command::Logs(logs) => of_containers(Container::Logs(logs), paths),
         Command::Ps(ps) => of_containers(Container::Ls(ps), paths),
         Command::Rename(rename) => of_containers(Container::Rename(rename), paths),

@@ -8,6 +8,7 @@
 mod choices;
 mod control;
 mod engine;
+mod exec;
 mod failure;
 mod files;
 #[cfg(feature = "cli")]
@@ -43,6 +44,7 @@ pub use conex_overlay as overlay;
 
 pub use choices::{Choices, Device, Driver, Log, LogDriver, Network, Shared, Tmpfs, Ulimit};
 pub use engine::{Created, Engine, Entry, Force};
+pub use exec::Exec;
 pub use failure::{Failure, Result};
 #[cfg(not(feature = "shim"))]
 pub use launch::{Begin, Started};

@@ -14,10 +14,12 @@ use crate::{
     choices::Choices,
     control,
     engine::{Created, Engine},
+    exec::Exec,
     failure::{Failure, Result},
+    kernel::Kernel,
     lock::Lock,
     name::Name,
-    namespaces::ContainerId,
+    namespaces::{ContainerId, Host, Plan},
     signal::Signal,
     state::{State, Status},
     stream::{Frame, Stream},
@@ -96,6 +98,26 @@ impl Engine {
             std::thread::sleep(STEP);
         }
         Err(Failure::new(format!("container {} does not end", id.short())))
+    }
+
+    /// The plan of one more program in a container that runs, and the host to carry it out on: whoever does is its parent.
+    pub fn exec(&self, id: &ContainerId, asked: &Exec) -> Result<(Host, Plan)> {
+        Ok((self.host(Kernel::quiet()), asked.plan(self.paths(), self.facts(), id)?))
+    }
+
+    /// Begins one more program in a container that runs, and leaves it to the container's shim.
+    pub fn exec_detached(&self, id: &ContainerId, asked: &Exec) -> Result<()> {
+        let failed = |error| Failure::io(format_args!("talk to container {}", id.short()), &error);
+        let Some(stream) = self.connect(id)? else {
+            // It says why.
+            return asked.plan(self.paths(), self.facts(), id).map(drop);
+        };
+        stream.send(&Frame::Exec(asked.clone()), None).map_err(failed)?;
+        match stream.receive().map_err(failed)? {
+            Some((Frame::Started, _)) => Ok(()),
+            Some((Frame::Failed(failure), _)) => Err(failure),
+            _ => Err(Failure::new(format!("container {} has ended", id.short()))),
+        }
     }
 
     /// Gives a container another name.

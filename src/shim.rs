@@ -1,6 +1,7 @@
 //! The shim: one process a container, with one thread. It makes the container, carries its output, waits for its end,
 //! takes it down and writes what happened. `main` runs in a program of its own, which the library embeds.
 
+mod beside;
 mod companions;
 mod fronts;
 mod recorder;
@@ -36,6 +37,7 @@ use crate::{
     state::{Identity, State, Status, now_unix_ms},
     stream::{Frame, Orders, Stream},
 };
+use beside::Beside;
 use companions::Companions;
 use fronts::Fronts;
 use recorder::Recorder;
@@ -129,7 +131,8 @@ impl Shim {
         let companions = Companions::of(&choices, running.target().pid());
         self.say_started(&running)?;
         let fronts = Fronts::new(self.stream.clone(), Some(listener));
-        let mut relay = Relay::new(fronts, streams, Recorder::new(&choices, &self.paths, &self.id));
+        let recorder = Recorder::new(&choices, &self.paths, &self.id);
+        let mut relay = Relay::new(fronts, streams, recorder, Beside::new(self, &host));
         relay.run(running.pidfd()).map_err(|error| Failure::io("carry the container's output", &error))?;
         // What could not be taken down is tried again by whoever removes the container.
         let code = running.ended()?.status();

@@ -83,6 +83,17 @@ impl Stack {
         self.cgroup.is_out_of_memory(id)
     }
 
+    /// The plan of one more process in a container that runs; the choices are that process's.
+    pub(crate) fn beside(&self, choices: &Choices, paths: &Paths, facts: &Facts) -> Result<Plan> {
+        let id = choices.id()?;
+        let own = self.plan(choices, paths, facts)?;
+        let mut plan = Plan::joining(&first_process(paths, &id)?, own.process)?;
+        self.cgroup.adopt(&id, &mut plan);
+        (plan.user, plan.capabilities) = (own.user, own.capabilities);
+        (plan.limits, plan.oom_score_adj) = (own.limits, own.oom_score_adj);
+        Ok(plan)
+    }
+
     /// The plan of a container, before its parts add to it.
     pub(crate) fn plan(&self, choices: &Choices, paths: &Paths, facts: &Facts) -> Result<Plan> {
         let id = choices.id()?;

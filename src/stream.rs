@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    exec::Exec,
     failure::Failure,
     kernel::{Record, Side},
     namespaces::Socket,
@@ -27,6 +28,8 @@ pub enum Frame {
     Unread,
     /// Another front end: tell me what the container writes.
     Attach,
+    /// Another front end: run this in the container, too, and let nobody wait for it.
+    Exec(Exec),
     /// Shim: the program runs. The console's master end comes along, if it has one; or, to whoever attaches, the end of a
     /// pipe that is its standard input.
     Started,
@@ -114,6 +117,7 @@ impl Frame {
             Self::Signal(number) => with(b"S", &number.to_le_bytes()),
             Self::Unread => b"u".to_vec(),
             Self::Attach => b"a".to_vec(),
+            Self::Exec(exec) => with(b"E", &json(exec)),
             Self::Started => b"s".to_vec(),
             Self::Output(bytes) => with(b"o", bytes),
             Self::Errors(bytes) => with(b"e", bytes),
@@ -131,6 +135,7 @@ impl Frame {
             b'S' => Self::Signal(i32::from_le_bytes(payload.try_into().ok()?)),
             b'u' => Self::Unread,
             b'a' => Self::Attach,
+            b'E' => Self::Exec(serde_json::from_slice(payload).ok()?),
             b's' => Self::Started,
             b'o' => Self::Output(payload.to_vec()),
             b'e' => Self::Errors(payload.to_vec()),
@@ -203,11 +208,20 @@ mod tests {
         };
         let orders = Orders { root: "/r".into(), run_root: "/run".into(), explain: true, size: Some((30, 100)) };
         let failure = Failure::new("no").with_hint("yes");
+        let exec = Exec {
+            arguments: vec!["true".into()],
+            environment: Vec::new(),
+            directory: Some("/".into()),
+            user: None,
+            console: None,
+            privileged: false,
+        };
         let frames = [
             Frame::Begin(orders),
             Frame::Signal(15),
             Frame::Unread,
             Frame::Attach,
+            Frame::Exec(exec),
             Frame::Started,
             Frame::Output(vec![0; PAYLOAD_BYTES_MAX]),
             Frame::Errors(b"e".to_vec()),

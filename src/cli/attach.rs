@@ -49,6 +49,18 @@ pub(super) fn status(ending: Ending, engine: &mut Engine) -> Result<u8> {
     }
 }
 
+/// Signals that are for the container: not those that can't be caught, nor what says something about us.
+pub(super) fn passed_on() -> SigSet {
+    let mut caught = SigSet::all();
+    for ours in [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGURG] {
+        caught.remove(ours);
+    }
+    for fault in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL] {
+        caught.remove(fault);
+    }
+    caught
+}
+
 /// What is attached to what.
 pub(super) struct Attach<'a> {
     /// The conversation with the shim.
@@ -128,14 +140,7 @@ impl Attach<'_> {
         let mut caught = SigSet::empty();
         caught.add(Signal::SIGWINCH);
         if self.passes_signals {
-            caught = SigSet::all();
-            // Those can't be caught, or say something about us and not to the container.
-            for ours in [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGURG] {
-                caught.remove(ours);
-            }
-            for fault in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL] {
-                caught.remove(fault);
-            }
+            caught = passed_on();
         }
         caught.thread_block()?;
         Ok(SignalFd::with_flags(&caught, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{commit, diff, kill, logs, ps, reattach, rename, rm, run, start, stop, wait};
+use super::{commit, diff, exec, kill, logs, ps, reattach, rename, rm, run, start, stop, wait};
 use crate::{Engine, Result};
 
 /// Manage containers
@@ -12,6 +12,7 @@ pub(super) enum Container {
     Commit(commit::Commit),
     Create(Box<run::Create>),
     Diff(diff::Diff),
+    Exec(Box<exec::ExecArgs>),
     Kill(kill::Kill),
     Logs(logs::Logs),
     #[command(aliases = ["list", "ps"])]
@@ -33,6 +34,7 @@ pub(super) fn main(container: Container, engine: &mut Engine) -> Result<u8> {
         Container::Commit(commit) => commit::main(&commit, engine),
         Container::Create(create) => run::create(&create, engine),
         Container::Diff(diff) => diff::main(&diff, engine),
+        Container::Exec(exec) => exec::main(&exec, engine),
         Container::Kill(kill) => kill::main(&kill, engine),
         Container::Logs(logs) => logs::main(&logs, engine),
         Container::Ls(ps) => ps::main(&ps, engine),

@@ -19,7 +19,7 @@ const API: &str = "the HTTP API, and what stands on it, comes later";
 const NEVER: &str = "it is absent on purpose: see ARCHITECTURE.md";
 
 /// Docker's verbs.
-pub(super) const VERBS: [(&str, &str); 31] = [
+pub(super) const VERBS: [(&str, &str); 30] = [
     ("build", BUILDS),
     ("builder", BUILDS),
     ("buildx", BUILDS),
@@ -30,7 +30,6 @@ pub(super) const VERBS: [(&str, &str); 31] = [
     ("context", NEVER),
     ("cp", LIFE),
     ("events", LIFE),
-    ("exec", LIFE),
     ("export", LIFE),
     ("inspect", LIFE),
     ("manifest", LATER),

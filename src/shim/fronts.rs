@@ -10,6 +10,7 @@ use rustix::event::PollFlags;
 
 use crate::{
     control,
+    exec::Exec,
     signal::Signal,
     stream::{Frame, Stream},
 };
@@ -30,11 +31,12 @@ struct Front {
 }
 
 /// What a front end's word means for the container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     Nothing,
     /// Nobody reads its standard output any more.
     Unread,
+    /// Somebody wants one more program in it, and to hear what comes of that.
+    Exec(Exec, Rc<Stream>),
 }
 
 impl Fronts {
@@ -62,9 +64,9 @@ impl Fronts {
         ready: &[PollFlags],
         process: Option<BorrowedFd<'_>>,
         input: Option<BorrowedFd<'_>>,
-    ) -> Heard {
+    ) -> Vec<Heard> {
         let (knocked, ready) = ready.split_first().map_or((PollFlags::empty(), ready), |(first, rest)| (*first, rest));
-        let (mut heard, mut gone) = (Heard::Nothing, Vec::new());
+        let (mut heard, mut gone) = (Vec::new(), Vec::new());
         for (number, (front, ready)) in self.all.iter_mut().zip(ready).enumerate() {
             if ready.contains(PollFlags::OUT)
                 && let Some(bytes) = front.unsent.take()
@@ -73,8 +75,7 @@ impl Fronts {
             }
             if !(*ready - PollFlags::OUT).is_empty() {
                 match front.hear(process, input) {
-                    Some(Heard::Nothing) => {}
-                    Some(Heard::Unread) => heard = Heard::Unread,
+                    Some(word) => heard.push(word),
                     None => gone.push(number),
                 }
             }
@@ -122,6 +123,7 @@ impl Front {
             // Its pipe had one reader: it writes into nothing and is told so, as in any pipeline.
             Ok(Some((Frame::Unread, _))) if self.began => return Some(Heard::Unread),
             Ok(Some((Frame::Unread, _))) => self.listens = false,
+            Ok(Some((Frame::Exec(exec), _))) => return Some(Heard::Exec(exec, self.stream.clone())),
             Ok(Some((Frame::Attach, _))) => {
                 self.listens = true;
                 self.stream.send(&Frame::Started, input).ok()?;

@@ -12,16 +12,18 @@ use rustix::{
 };
 
 use super::{
+    beside::Beside,
     fronts::{Fronts, Heard},
     recorder::{Recorder, Source},
     streams::Streams,
 };
 use crate::stream::{Frame, PAYLOAD_BYTES_MAX};
 
-pub(super) struct Relay {
+pub(super) struct Relay<'a> {
     fronts: Fronts,
     streams: Streams,
     recorder: Recorder,
+    beside: Beside<'a>,
     buffer: Vec<u8>,
 }
 
@@ -30,12 +32,13 @@ struct Ready {
     ended: bool,
     output: bool,
     errors: bool,
+    beside: Vec<bool>,
     fronts: Vec<PollFlags>,
 }
 
-impl Relay {
-    pub(super) fn new(fronts: Fronts, streams: Streams, recorder: Recorder) -> Self {
-        Self { fronts, streams, recorder, buffer: Vec::new() }
+impl<'a> Relay<'a> {
+    pub(super) fn new(fronts: Fronts, streams: Streams, recorder: Recorder, beside: Beside<'a>) -> Self {
+        Self { fronts, streams, recorder, beside, buffer: Vec::new() }
     }
 
     /// Comes back once the process has ended.
@@ -78,22 +81,32 @@ impl Relay {
             (self.streams.output.as_ref().map(AsFd::as_fd).filter(|_| reads), PollFlags::IN),
             (self.streams.errors.as_ref().map(AsFd::as_fd).filter(|_| reads), PollFlags::IN),
         ];
+        wanted.extend(self.beside.descriptors().map(|pidfd| (Some(pidfd), PollFlags::IN)));
+        let others = wanted.len();
         wanted.extend(self.fronts.descriptors());
         let mut fds: Vec<PollFd<'_>> =
             wanted.iter().filter_map(|(fd, flags)| Some(PollFd::from_borrowed_fd((*fd)?, *flags))).collect();
         retry_on_intr(|| poll(&mut fds, limit))?;
         let mut found = fds.iter().map(PollFd::revents);
-        let mut all = wanted.iter().map(|(fd, _)| fd.and_then(|_| found.next()).unwrap_or(PollFlags::empty()));
-        let mut next = || all.next().is_some_and(|flags| !flags.is_empty());
+        let all = wanted.iter().map(|(fd, _)| fd.and_then(|_| found.next()).unwrap_or(PollFlags::empty()));
+        let mut all: Vec<PollFlags> = all.collect();
+        let fronts = all.split_off(others);
+        let mut ready = all.into_iter().map(|flags| !flags.is_empty());
+        let mut next = || ready.next().unwrap_or_default();
         let (ended, output, errors) = (next(), next(), next());
-        Ok(Ready { ended, output, errors, fronts: all.collect() })
+        Ok(Ready { ended, output, errors, beside: ready.collect(), fronts })
     }
 
     fn attend(&mut self, ready: &Ready, process: Option<BorrowedFd<'_>>) {
         let input = self.streams.input.as_ref().map(AsFd::as_fd);
-        if self.fronts.attend(&ready.fronts, process, input) == Heard::Unread {
-            // Our end of its pipe was the last.
-            self.streams.output = None;
+        self.beside.reap(&ready.beside);
+        for heard in self.fronts.attend(&ready.fronts, process, input) {
+            match heard {
+                Heard::Nothing => {}
+                // Our end of its pipe was the last.
+                Heard::Unread => self.streams.output = None,
+                Heard::Exec(asked, front) => drop(front.send(&self.beside.begin(&asked), None)),
+            }
         }
     }
 

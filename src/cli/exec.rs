@@ -1,0 +1,98 @@
+//! `conex exec`: one more program in a container that runs.
+
+use std::path::PathBuf;
+
+use clap::{
+    ArgAction, Args,
+    builder::{OsStringValueParser, TypedValueParser},
+};
+use rustix::{stdio::stdin, termios::isatty};
+
+use super::{beside, env_file, run_flags::switch};
+use crate::{Engine, Exec, Failure, Result, kernel::size_of};
+
+/// Run one more program in a container that runs
+#[derive(Args, Debug)]
+#[command(args_override_self = true)]
+pub(super) struct ExecArgs {
+    /// Give it what we read
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
+          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
+    interactive: bool,
+    /// Give it a terminal
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
+          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
+    tty: bool,
+    /// Leave it in the background
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
+          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
+    detach: bool,
+    /// Withhold no right from it
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
+          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
+    privileged: bool,
+    /// Set an environment variable; without a value, to the one that it has here
+    #[arg(short, long, value_name = "KEY[=VALUE]", allow_hyphen_values = true)]
+    env: Vec<String>,
+    /// Read environment variables from a file
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Working directory
+    #[arg(short, long, value_name = "DIR", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    workdir: Option<PathBuf>,
+    /// User, or user:group, by name or number
+    #[arg(short, long, allow_hyphen_values = true)]
+    user: Option<String>,
+    /// The keys that leave it running
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<String>,
+    /// A name, an id, or the beginning of an id
+    #[arg(value_name = "CONTAINER")]
+    container: String,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND [ARG…]")]
+    command: Vec<String>,
+}
+
+/// Docker's status where standard input must be a terminal and is none.
+const NO_TERMINAL: u8 = 1;
+
+pub(super) fn main(exec: &ExecArgs, engine: &Engine) -> Result<u8> {
+    let id = engine.find(&exec.container)?;
+    if exec.tty && exec.interactive && !exec.detach && !isatty(stdin()) {
+        let failure = Failure::new("standard input is no terminal, and -t with -i needs one");
+        return Err(Failure { status: NO_TERMINAL, ..failure.with_hint("leave -t out, or start it from a terminal") });
+    }
+    let asked = Exec {
+        arguments: exec.command.clone(),
+        environment: environment(exec)?,
+        directory: exec.workdir.clone(),
+        user: exec.user.clone(),
+        console: (exec.tty && !exec.detach).then(|| size_of(stdin())),
+        privileged: exec.privileged,
+    };
+    if exec.detach {
+        return engine.exec_detached(&id, &asked).map(|()| 0);
+    }
+    let (host, plan) = engine.exec(&id, &asked)?;
+    match exec.tty {
+        true => beside::on_a_terminal(&host, &id, plan),
+        false => beside::through_pipes(&host, &id, plan, exec.interactive),
+    }
+}
+
+fn environment(exec: &ExecArgs) -> Result<Vec<String>> {
+    let caller = |key: &str| std::env::var(key).ok();
+    let mut all = Vec::new();
+    for path in &exec.env_file {
+        all.extend(env_file::read(path, caller)?);
+    }
+    for entry in &exec.env {
+        match entry.split_once('=') {
+            Some(("", _)) => return Err(Failure::new("a variable of --env has no name").with_hint("--env KEY=value")),
+            Some(_) => all.push(entry.clone()),
+            None => all.extend(caller(entry).map(|value| format!("{entry}={value}"))),
+        }
+    }
+    Ok(all)
+}
