@@ -104,7 +104,7 @@ pub enum Reason {
         /// The registry's host.
         host: String,
     },
-    /// The certificate is one to sign others with: TLS as we have it takes none for a server's, though docker does.
+    /// The certificate is one to sign others with: only one that lies in the host's own directory is taken for a server's.
     #[error("the certificate of {host} is an authority's, not a server's")]
     Authority {
         /// The registry's host.
@@ -180,7 +180,7 @@ impl Reason {
             Self::Unsigned { host } => {
                 format!("put the certificate of who signed it into /etc/docker/certs.d/{host}/ca.crt")
             }
-            Self::Authority { .. } => "make it anew with openssl's -addext basicConstraints=CA:FALSE".to_owned(),
+            Self::Authority { host } => format!("put this certificate itself into /etc/docker/certs.d/{host}/ca.crt"),
             _ => return None,
         })
     }

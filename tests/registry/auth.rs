@@ -59,25 +59,43 @@ fn private(test: &TestHost, tls: &Path) -> Server {
     Server::with(test, ADDRESS, &with_tls(tls), &auth)
 }
 
-/// Method: certificates that sign themselves, as an authority's do and as a server's may; and one for another host.
+/// Of one that signs itself, over the whole of 2020: no other program of openssl's takes a date that is past.
+const PAST: &str = "[ca]\ndefault_ca=x\n[x]\ndatabase=index\nnew_certs_dir=.\ndefault_md=sha256\nserial=next\npolicy=p\n\
+    x509_extensions=e\n[p]\ncommonName=supplied\n[e]\nbasicConstraints=CA:TRUE\nsubjectAltName=IP:10.99.0.1\n";
+
+/// Method: a registry with a certificate that signs itself, as an authority's do and as a server's may; then what lies in
+/// `certs.d` is another's, and the certificate is too old, or for another host.
 pub(crate) fn own_certificates(test: &TestHost) {
-    let answer = |extension: &str, address: &str| {
-        let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=r";
-        let make = format!("{new} -keyout server.key -out server.crt {extension} -addext subjectAltName=IP:{address}");
-        let tls = openssl(test, &[&make]);
+    let tls = test.directory("tls");
+    let place = test.directory("certs.d/10.99.0.1:5000");
+    let list = || fs::copy(tls.join("server.crt"), place.join("ca.crt")).expect("copied");
+    let ask = || {
         let _server = Server::with(test, ADDRESS, &with_tls(&tls), "");
-        let place = test.directory("certs.d/10.99.0.1:5000");
-        fs::copy(tls.join("server.crt"), place.join("ca.crt")).expect("copied");
         client(test).ping(ADDRESS).map_err(|error| error.reason)
     };
-    let plain = "-addext basicConstraints=critical,CA:FALSE";
-    assert_eq!(answer(plain, "10.99.0.1"), Ok(()));
-    assert_eq!(
-        answer("-addext keyUsage=digitalSignature", "10.99.0.1"),
-        Err(Reason::Authority { host: ADDRESS.into() })
-    );
-    assert!(matches!(answer(plain, "10.99.0.2"), Err(Reason::Certificate { .. })));
+    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=r";
+    let make = |more: &str| openssl(test, &[&format!("{new} -keyout server.key -out server.crt {more}")]);
+    for extension in ["basicConstraints=critical,CA:FALSE", "keyUsage=digitalSignature"] {
+        make(&format!("-addext {extension} -addext subjectAltName=IP:10.99.0.1"));
+        list();
+        assert_eq!(ask(), Ok(()), "{extension}");
+    }
+    // The same in everything but its key.
+    make("-addext subjectAltName=IP:10.99.0.1");
+    assert_eq!(ask(), Err(Reason::Authority { host: ADDRESS.into() }));
+    for kind in ["CA:FALSE", "CA:TRUE"] {
+        make(&format!("-addext basicConstraints={kind} -addext subjectAltName=IP:10.99.0.2"));
+        list();
+        assert!(matches!(ask(), Err(Reason::Certificate { why, .. }) if why.contains("10.99.0.1")), "{kind}");
+    }
+    fs::write(tls.join("past.conf"), PAST).and_then(|()| fs::write(tls.join("index"), "")).expect("written");
+    let sign = "ca -batch -config past.conf -selfsign -create_serial -notext -keyfile server.key -in server.csr";
+    openssl(test, &["req -new -key server.key -subj /CN=r -out server.csr", &format!("{sign} {YEAR} -out server.crt")]);
+    list();
+    assert!(matches!(ask(), Err(Reason::Certificate { why, .. }) if why.contains("expired")), "{:?}", ask());
 }
+
+const YEAR: &str = "-startdate 20200101000000Z -enddate 20210101000000Z";
 
 pub(crate) fn tls(test: &TestHost) {
     let tls = openssl(test, &SIGNED);
