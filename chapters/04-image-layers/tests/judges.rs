@@ -7,7 +7,7 @@ mod rig;
 use std::{
     fs,
     os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode},
 };
 
