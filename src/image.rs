@@ -156,6 +156,9 @@ impl Choices {
 
 impl From<conex_image::Error> for Failure {
     fn from(error: conex_image::Error) -> Self {
-        Self::new(error.to_string())
+        match error {
+            conex_image::Error::System { doing, error } => Self::io(doing, &error),
+            error => Self::new(error.to_string()),
+        }
     }
 }

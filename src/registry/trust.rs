@@ -20,6 +20,7 @@ use super::{
     settings::{Range, Settings},
     verifier::{Belief, Verifier},
 };
+use crate::Failure;
 
 /// What `Settings` say about it, and what was read already.
 pub(super) struct Trust {
@@ -65,7 +66,7 @@ impl Trust {
         let algorithms = provider.signature_verification_algorithms;
         let verifier = Arc::new(Verifier { belief: self.belief(authority)?, algorithms });
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.map_err(|error| Reason::Here(error.to_string()))?;
+        let config = config.map_err(|error| Reason::from(Failure::new(error.to_string())))?;
         Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
     }
 
@@ -120,7 +121,7 @@ fn of_machine() -> Outcome<Vec<CertificateDer<'static>>> {
 fn read(path: &Path) -> Outcome<Vec<CertificateDer<'static>>> {
     let bytes = fs::read(path).map_err(|error| Reason::here(format_args!("read {}", path.display()), &error))?;
     let certificates = CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>();
-    certificates.map_err(|error| Reason::Here(format!("read {}: {error}", path.display())))
+    certificates.map_err(|error| Failure::new(format!("read {}: {error}", path.display())).into())
 }
 
 /// Whether a host, with or without its port, is this machine.
