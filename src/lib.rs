@@ -9,6 +9,7 @@ mod choices;
 mod engine;
 mod failure;
 mod files;
+mod freeze;
 #[cfg(feature = "cli")]
 mod image;
 #[cfg(not(feature = "shim"))]

@@ -139,6 +139,11 @@ impl Paths {
         run.join("lock")
     }
 
+    /// There while somebody makes the container stand still, and locked by him.
+    pub fn frozen(&self, id: &ContainerId) -> PathBuf {
+        self.run(id).join("frozen")
+    }
+
     /// A file of the run directory that the container sees: hosts, hostname, resolv.conf.
     pub fn generated(&self, id: &ContainerId, name: &str) -> PathBuf {
         self.run(id).join(name)
