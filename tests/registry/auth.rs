@@ -1,11 +1,6 @@
 //! Who may, over what: certificates, passwords, tokens, and programs that keep them.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use conex::{
     Failure,
@@ -17,10 +12,8 @@ use crate::{
     hostile::{Hostile, digest, manifest, say},
     image::Image,
     server::{Server, client, reference, settings, skopeo},
+    tls::{ADDRESS, SIGNED, openssl, private, with_tls},
 };
-
-/// `OUTSIDE`, with a port.
-const ADDRESS: &str = "10.99.0.1:5000";
 
 fn password(user: &str, password: &str) -> Login {
     Login::Password { user: user.to_owned(), password: Secret::new(password) }
@@ -28,35 +21,6 @@ fn password(user: &str, password: &str) -> Login {
 
 fn latest() -> Version {
     Version::Tag("latest".to_owned())
-}
-
-/// Runs openssl in a directory of this name, to which it adds files.
-fn openssl(test: &TestHost, commands: &[&str]) -> PathBuf {
-    let directory = test.directory("tls");
-    for words in commands {
-        test.run(Command::new("openssl").args(words.split(' ')).current_dir(&directory)).success();
-    }
-    directory
-}
-
-/// `server.crt` and `server.key`, signed by `ca.crt`.
-const SIGNED: [&str; 3] = [
-    "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -x509 -days 2 -keyout ca.key -out ca.crt -subj /CN=ca",
-    "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=r \
-     -addext subjectAltName=IP:10.99.0.1",
-    "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out server.crt",
-];
-
-/// The lines that make a registry speak TLS.
-fn with_tls(directory: &Path) -> String {
-    format!("  tls:\n    certificate: {0}/server.crt\n    key: {0}/server.key\n", directory.display())
-}
-
-fn private(test: &TestHost, tls: &Path) -> Server {
-    let file = test.directory("auth").join("htpasswd");
-    test.run(Command::new("htpasswd").args(["-Bbc", &file.display().to_string(), "user", "pass:word"])).success();
-    let auth = format!("auth:\n  htpasswd:\n    realm: r\n    path: {}\n", file.display());
-    Server::with(test, ADDRESS, &with_tls(tls), &auth)
 }
 
 /// Of one that signs itself, over the whole of 2020: no other program of openssl's takes a date that is past.
@@ -241,7 +205,7 @@ pub(crate) fn helper(test: &TestHost) {
         // Then nothing is asked: neither as a stranger nor with another's password.
         let server = Hostile::start(|_| manifest(b"{}", &digest(b"{}")));
         let error = client(test).repository(&server.image()).manifest(&latest()).expect_err("fails closed");
-        assert!(matches!(error.reason, Reason::Here(_)) && server.heard().is_empty(), "{error}");
+        assert!(matches!(error.reason, Reason::Here { .. }) && server.heard().is_empty(), "{error}");
         fs::remove_file(mark).expect("removed");
     }
     assert!(logins.forget("r:5000").expect("erased"));

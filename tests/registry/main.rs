@@ -11,6 +11,7 @@ mod led;
 mod mirrors;
 mod names;
 mod server;
+mod tls;
 mod transfer;
 
 use std::process::{Command, ExitCode};
