@@ -47,7 +47,8 @@ impl<'a> Docker<'a> {
         docker
     }
 
-    fn ask(&self, words: &[&str]) -> Output {
+    /// `docker WORDS…`, to its end.
+    pub(crate) fn ask(&self, words: &[&str]) -> Output {
         let mut command = Command::new("docker");
         command.arg("--host").arg(format!("unix://{}", self.place.join("socket").display())).args(words);
         self.test.run(command.env("HOME", &self.place).env_remove("DOCKER_CONFIG"))
