@@ -31,6 +31,9 @@ pub struct Choices {
     pub rootfs: Option<PathBuf>,
     /// Directories of the host, the lowest first; what the container writes goes into one of its own.
     pub layers: Vec<PathBuf>,
+    /// How a root is made of layers.
+    #[serde(default)]
+    pub driver: Driver,
     /// Whether the root can't be written.
     pub read_only: bool,
     /// The program and its arguments.
@@ -103,6 +106,31 @@ pub struct Choices {
     pub annotations: BTreeMap<String, String>,
     /// Whether it is removed once it has ended.
     pub remove: bool,
+}
+
+/// How the root of a container is made of layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// The kernel shows them as one, and only what is written takes room.
+    #[default]
+    Overlay,
+    /// They are copied for each container, for places where no overlay can be.
+    Copy,
+    /// The same, but files share their data with the layers' where the file system can.
+    Reflink,
+}
+
+impl Driver {
+    /// From its name.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "overlay" => Ok(Self::Overlay),
+            "copy" => Ok(Self::Copy),
+            "reflink" => Ok(Self::Reflink),
+            _ => Err(Failure::new(format!("there is no storage driver {text:?}")).with_hint("overlay, copy, reflink")),
+        }
+    }
 }
 
 /// Which network.
@@ -208,6 +236,7 @@ impl Choices {
             image_id: None,
             rootfs: None,
             layers,
+            driver: Driver::default(),
             read_only: false,
             arguments,
             environment: vec![PATH.to_owned(), format!("HOSTNAME={hostname}")],

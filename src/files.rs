@@ -2,23 +2,19 @@
 //! whatever their modes.
 
 use std::{
-    ffi::CString,
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::{ffi::OsStrExt, fs::OpenOptionsExt},
-    },
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use rustix::{
-    fs::{AtFlags, CWD, Dir, Mode, OFlags, chmodat, fchmod, openat, unlinkat},
-    io::Errno,
-};
+use rustix::fs::CWD;
 
-use crate::failure::{Failure, Result};
+use crate::{
+    failure::{Failure, Result},
+    kernel::directory,
+};
 
 /// Writes a file as a whole.
 pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
@@ -51,72 +47,15 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
 
 /// Removes a file or a tree; not being there is fine.
 pub(crate) fn remove(path: &Path) -> Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Err(error) => Err(error),
-        Ok(metadata) if metadata.is_dir() => remove_tree(path),
-        Ok(_) => fs::remove_file(path),
-    };
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.map_err(|error| Failure::io(format_args!("remove {}", path.display()), &error)),
-    }
-}
-
-/// One descriptor at a time, however deep a container made it: down by name, up by `..`. Nothing in it runs any more.
-fn remove_tree(path: &Path) -> io::Result<()> {
-    let mut names: Vec<CString> = Vec::new();
-    let mut here = open_directory(CWD, path.as_os_str().as_bytes())?;
-    loop {
-        if let Some(below) = empty(&here)? {
-            here = open_directory(here.as_fd(), below.as_bytes())?;
-            names.push(below);
-            continue;
-        }
-        let Some(name) = names.pop() else { break };
-        here = openat(&here, "..", DIRECTORY, Mode::empty())?;
-        unlinkat(&here, name.as_c_str(), AtFlags::REMOVEDIR)?;
-    }
-    fs::remove_dir(path)
-}
-
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// An overlay's working directory has mode 0; so may have what a container made.
-fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
-    match openat(parent, name, DIRECTORY, Mode::empty()) {
-        Err(Errno::ACCESS) => {
-            chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
-            Ok(openat(parent, name, DIRECTORY, Mode::empty())?)
-        }
-        opened => Ok(opened?),
-    }
-}
-
-/// Removes what is no directory; gives the first directory, if there is one.
-fn empty(directory: &OwnedFd) -> io::Result<Option<CString>> {
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if [c".", c".."].contains(&name) {
-            continue;
-        }
-        match unlinkat(directory, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(Errno::ISDIR) => return Ok(Some(name.to_owned())),
-            // A directory that we may not change: open it up, and begin again.
-            Err(Errno::ACCESS) => {
-                fchmod(directory, Mode::RWXU)?;
-                return empty(directory);
-            }
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(None)
+    directory::remove(CWD, path.as_os_str())
+        .map_err(|error| Failure::io(format_args!("remove {}", path.display()), &error))
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+
+    use rustix::fs::{Mode, OFlags, mkdirat, openat};
 
     use super::*;
 
@@ -124,10 +63,10 @@ mod tests {
     fn a_tree_of_any_depth_and_mode_is_removed() {
         let root = std::env::temp_dir().join(format!("conex-files-{}", std::process::id()));
         fs::create_dir_all(&root).expect("the temporary directory is writable");
-        let mut here = openat(CWD, &root, DIRECTORY, Mode::empty()).expect("opened");
+        let mut here = openat(CWD, &root, OFlags::DIRECTORY, Mode::empty()).expect("opened");
         for _ in 0..3000 {
-            rustix::fs::mkdirat(&here, "deep", Mode::RWXU).expect("made");
-            here = openat(&here, "deep", DIRECTORY, Mode::empty()).expect("opened");
+            mkdirat(&here, "deep", Mode::RWXU).expect("made");
+            here = openat(&here, "deep", OFlags::DIRECTORY, Mode::empty()).expect("opened");
         }
         fs::create_dir(root.join("closed")).expect("made");
         fs::write(root.join("closed/file"), "").expect("written");

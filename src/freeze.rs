@@ -1,5 +1,6 @@
 //! A container that stands still while somebody reads what it wrote. He holds the lock of a file in its run directory; one
-//! that is there with its lock free was left by somebody who died, and whoever comes next lets the container go on.
+//! that is there with its lock free was left by somebody who died, and whoever comes next lets the container go on. See
+//! flock(2).
 
 #[cfg(feature = "cli")]
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};

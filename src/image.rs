@@ -84,12 +84,16 @@ impl<'a> Images<'a> {
 
     /// Writes down an image all of whose blobs are in the store, and unpacks it: from now on it is here.
     pub(crate) fn keep(&self, named: &Descriptor, platform: &Platform, origin: Option<String>) -> Result<Record> {
-        let (manifest, config) = self.store.image(named, platform)?;
+        let (named, manifest) = self.store.manifest(named, platform)?;
+        let config = self.store.config(&manifest)?;
         let layers = self.store.unpack(&manifest, &config, &Limits::default())?;
-        let bytes = layers.iter().map(|layer| size(layer)).sum::<conex_image::Result<u64>>()?;
-        let id = manifest.config.digest;
-        let (manifest, _) = self.store.manifest(named, platform)?;
-        let mut record = self.record(&id)?.unwrap_or_else(|| Record::new(id, manifest, &config, bytes));
+        let mut record = match self.record(&manifest.config.digest)? {
+            Some(record) => record,
+            None => {
+                let bytes = layers.iter().map(|layer| size(layer)).sum::<conex_image::Result<u64>>()?;
+                Record::new(manifest.config.digest, named, &config, bytes)
+            }
+        };
         record.origins.extend(origin);
         self.store.sync()?;
         record.write(self.paths)?;
@@ -158,7 +162,7 @@ impl From<conex_image::Error> for Failure {
     fn from(error: conex_image::Error) -> Self {
         match error {
             conex_image::Error::System { doing, error } => Self::io(doing, &error),
-            error => Self::new(error.to_string()),
+            other => Self::new(other.to_string()),
         }
     }
 }

@@ -37,7 +37,7 @@ pub use conex_namespaces as namespaces;
 /// Chapter 3, the union mount.
 pub use conex_overlay as overlay;
 
-pub use choices::{Choices, Device, Network, Shared, Tmpfs, Ulimit};
+pub use choices::{Choices, Device, Driver, Network, Shared, Tmpfs, Ulimit};
 pub use engine::{Created, Engine, Entry, Force};
 pub use failure::{Failure, Result};
 #[cfg(not(feature = "shim"))]

@@ -99,6 +99,11 @@ impl Paths {
         self.container(id).join("upper")
     }
 
+    /// Its root, where that is a copy of its image.
+    pub fn copy(&self, id: &ContainerId) -> PathBuf {
+        self.container(id).join("rootfs")
+    }
+
     /// The overlay's own working place beside it.
     pub fn work(&self, id: &ContainerId) -> PathBuf {
         self.container(id).join("work")

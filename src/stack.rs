@@ -9,13 +9,13 @@ use rustix::mount::MountAttrFlags;
 
 use crate::{
     cgroups::{Cgroup, World},
-    choices::{Choices, Network, Shared},
+    choices::{Choices, Driver, Network, Shared},
     failure::{Failure, Result},
     namespaces::{
         ContainerId, Directory, Facts, Host, IdMaps, Mount, Namespaces, Owners, Part, Plan, Process, Slot, Source,
         Target, User,
     },
-    overlay::{Change, Keep, Overlay, make_stub},
+    overlay::{Change, Copy, Keep, Overlay, Reflink, make_stub},
     paths::Paths,
     state::State,
 };
@@ -31,22 +31,14 @@ pub(crate) struct Stack {
 enum Root {
     Directory(Directory),
     Overlay(Overlay),
+    Copy(Copy),
 }
 
 impl Stack {
     /// Of a container.
     pub(crate) fn new(choices: &Choices, paths: &Paths) -> Result<Self> {
-        let root = match &choices.rootfs {
-            Some(path) => Root::Directory(Directory { path: path.clone(), read_only: choices.read_only }),
-            None => Root::Overlay(Overlay {
-                layers: choices.layers.clone(),
-                stub: Some(paths.stub()),
-                containers: paths.containers(),
-                keep: Keep::Writes,
-                read_only: choices.read_only,
-            }),
-        };
-        Ok(Self { cgroup: settings::cgroup(choices)?, root, generated: Generated::new(choices, paths) })
+        let (cgroup, generated) = (settings::cgroup(choices)?, Generated::new(choices, paths));
+        Ok(Self { cgroup, root: Root::new(choices, paths), generated })
     }
 
     /// Refuses a root that can't be one.
@@ -56,6 +48,7 @@ impl Stack {
             Root::Directory(directory) => Ok(directory.prepare(host, id)?),
             // Made with the first container of an image, for all.
             Root::Overlay(overlay) => Ok(overlay.stub.as_deref().map_or(Ok(()), make_stub)?),
+            Root::Copy(_) => Ok(()),
         }
     }
 
@@ -64,6 +57,7 @@ impl Stack {
         let root: &dyn Part = match &self.root {
             Root::Directory(directory) => directory,
             Root::Overlay(overlay) => overlay,
+            Root::Copy(copy) => copy,
         };
         [&self.cgroup, root, &self.generated]
     }
@@ -79,6 +73,8 @@ impl Stack {
             Root::Overlay(overlay) => Ok(overlay.changes(host, id)?),
             Root::Directory(_) => Err(Failure::new(format!("container {} writes to a directory of yours", id.short()))
                 .with_hint("only a root of layers knows what was changed in it")),
+            Root::Copy(_) => Err(Failure::new(format!("the root of container {} is a copy of its image", id.short()))
+                .with_hint("a copy doesn't know what was changed in it; conex commit takes it whole")),
         }
     }
 
@@ -105,6 +101,29 @@ impl Stack {
         share_message_queues(&mut plan, choices);
         plan.settle()?;
         Ok(plan)
+    }
+}
+
+impl Root {
+    fn new(choices: &Choices, paths: &Paths) -> Self {
+        let (layers, containers, read_only) = (choices.layers.clone(), paths.containers(), choices.read_only);
+        let copy = |reflink| {
+            Self::Copy(Copy {
+                layers: layers.clone(),
+                containers: containers.clone(),
+                keep: Keep::Writes,
+                reflink,
+                read_only,
+            })
+        };
+        match (&choices.rootfs, choices.driver) {
+            (Some(path), _) => Self::Directory(Directory { path: path.clone(), read_only }),
+            (None, Driver::Copy) => copy(Reflink::Never),
+            (None, Driver::Reflink) => copy(Reflink::WherePossible),
+            (None, Driver::Overlay) => {
+                Self::Overlay(Overlay { layers, stub: Some(paths.stub()), containers, keep: Keep::Writes, read_only })
+            }
+        }
     }
 }
 

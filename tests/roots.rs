@@ -5,9 +5,10 @@
 mod rig;
 
 use std::{
+    ffi::CString,
     fs,
     os::unix::fs::{PermissionsExt, chown},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
             Case::root("a_broken_record_is_told_and_can_be_removed", broken),
             Case::root("one_container_that_can_t_be_finished_keeps_nobody_from_the_rest", unfinished),
             Case::root("a_tree_deeper_than_our_descriptors_is_removed", deep),
+            Case::root("where_no_overlay_can_be_the_root_is_a_copy", fallback),
+            Case::root("a_root_can_be_a_copy", copied),
+            Case::user("a_root_can_be_a_copy_as_a_user", copied),
             Case::root("many_first_uses_of_starter_make_one_image", first_uses),
             Case::root("a_name_left_by_a_reboot_is_free", stale_name),
             Case::root("a_root_works_whatever_its_path_holds", unspeakable),
@@ -130,6 +134,53 @@ fn broken(test: &TestHost) {
 fn write(path: &Path, content: &[u8]) {
     assert!(path.exists(), "{}", path.display());
     fs::write(path, content).expect("a file");
+}
+
+/// Method: the root lies on an overlay, as in a container.
+fn fallback(test: &TestHost) {
+    let (root, _) = roots(test);
+    let places = ["lower", "upper", "work"].map(|name| test.directory(name));
+    fs::create_dir(&root).expect("a directory");
+    let [lower, upper, work] = places.each_ref().map(|place| place.display().to_string());
+    let options = CString::new(format!("lowerdir={lower},upperdir={upper},workdir={work}")).expect("text");
+    mount("overlay", &root, "overlay", MountFlags::empty(), Some(options.as_c_str())).expect("mounted");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).expect("a mode");
+    image(test);
+    let output = run(test);
+    let told =
+        ["warning: no overlay in ", ", so the root is a copy: it lies on a file system of type overlay: ", "hint: "];
+    assert!(output.status == 0 && told.iter().all(|part| output.err.contains(part)), "{output:?}");
+    let words = ["run", "--rm", "--network", "none", "--storage-driver"];
+    let run = |driver: &str| conex(test, &[&words[..], &[driver, "box", "busybox", "echo", "here"]].concat());
+    assert_eq!((run("copy").out, run("reflink").err), ("here\n".to_owned(), String::new()));
+    let refused = run("overlay");
+    assert!(refused.status == 125 && refused.err.contains("or a root that is a copy: --storage-driver"), "{refused:?}");
+    let unknown = run("btrfs");
+    assert!(unknown.err.contains("no storage driver \"btrfs\"\nhint: overlay, copy, reflink"), "{unknown:?}");
+    assert!(is_clean(test));
+    unmount(&root, UnmountFlags::empty()).expect("unmounted");
+}
+
+fn copied(test: &TestHost) {
+    let (root, _) = roots(test);
+    image(test);
+    let script = "rm /etc/group; echo mine > /etc/mine; test -d /proc/self && busybox ls /etc";
+    let words = ["run", "--name", "cc", "--network", "none", "--storage-driver", "copy"];
+    let listed = conex(test, &[&words[..], &["box", "busybox", "sh", "-c", script]].concat()).success();
+    assert!(listed.contains("mine") && !listed.contains("group"), "{listed}");
+    let copy = container(test).join("rootfs");
+    assert!(copy.join("etc/mine").is_file() && !container(test).join("upper").exists());
+    // The image is as it was.
+    let script = "test ! -e /etc/mine && test -e /etc/group";
+    conex(test, &["run", "--rm", "--network", "none", "box", "busybox", "sh", "-c", script]).success();
+    let diff = conex(test, &["diff", "cc"]);
+    assert!(diff.status != 0 && diff.err.contains("is a copy of its image\nhint: "), "{diff:?}");
+    conex(test, &["commit", "cc", "made"]).success();
+    conex(test, &["rm", "cc"]).success();
+    let script = "test -e /etc/mine && test ! -e /etc/group";
+    conex(test, &["run", "--rm", "--network", "none", "made", "busybox", "sh", "-c", script]).success();
+    assert_eq!(entries(&root.join("containers")), Vec::<PathBuf>::new());
+    assert!(is_clean(test));
 }
 
 /// Method: what was in the run root is gone, as after a reboot.

@@ -4,7 +4,9 @@
 #![allow(dead_code, reason = "each benchmark uses what it needs")]
 
 pub(crate) mod cloner;
+pub(crate) mod debian;
 pub(crate) mod place;
+pub(crate) mod rounds;
 pub(crate) mod table;
 
 use std::{

@@ -98,6 +98,16 @@ pub(crate) fn rootfs(directory: &Path) -> io::Result<PathBuf> {
     Ok(rootfs)
 }
 
+/// A directory of the target, on a disk, for what is kept from one benchmark to the next.
+pub(crate) fn kept(name: &str) -> io::Result<PathBuf> {
+    let program = env::current_exe()?;
+    // TARGET/release/deps/NAME-HASH.
+    let target = program.ancestors().nth(3).ok_or_else(|| io::Error::other("this program lies in no target"))?;
+    let directory = target.join(name);
+    fs::create_dir_all(&directory)?;
+    Ok(directory)
+}
+
 /// Where a program lies along PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();

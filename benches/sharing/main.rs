@@ -10,12 +10,10 @@
 #[path = "../arena/mod.rs"]
 mod arena;
 mod big;
-mod debian;
 mod disk;
 mod machine;
 mod memory;
 mod root;
-mod rounds;
 mod row;
 mod start;
 mod table;
@@ -28,7 +26,7 @@ use std::{
     process::ExitCode,
 };
 
-use arena::{cloner, place};
+use arena::{cloner, debian, place};
 use root::{How, Roots};
 use table::Table;
 
@@ -72,12 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn directory(effort: &Effort) -> io::Result<PathBuf> {
-    let program = env::current_exe()?;
-    // TARGET/release/deps/sharing-HASH.
-    let target = program.ancestors().nth(3).ok_or_else(|| io::Error::other("this program lies in no target"))?;
-    let directory = target.join(effort.directory);
-    std::fs::create_dir_all(&directory)?;
-    Ok(directory)
+    place::kept(effort.directory)
 }
 
 fn measure(root: &Path, arguments: &[String], effort: &Effort) -> io::Result<()> {

@@ -14,9 +14,9 @@ use criterion::Criterion;
 
 use crate::{
     Effort,
+    arena::rounds::medians_ms,
     arena::{self, cloner},
     root::{How, Roots, containers, failed, host, plan},
-    rounds::medians_ms,
     row::Row,
     table::Table,
 };

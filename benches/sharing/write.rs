@@ -9,8 +9,8 @@ use std::{
 
 use crate::{
     Effort,
+    arena::rounds::medians_ms,
     root::{How, Roots, failed, waiting},
-    rounds::medians_ms,
     row::Row,
     table::Table,
 };

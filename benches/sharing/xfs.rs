@@ -13,8 +13,8 @@ use rustix::fs::statvfs;
 use crate::{
     Effort,
     arena::place::{self, PLACE},
+    arena::rounds::medians_ms,
     root::{How, Roots, waiting},
-    rounds::medians_ms,
     row::{Kind, Row},
     start,
     table::Table,

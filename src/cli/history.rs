@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     format::{Format, sizes},
-    images::{created, created_at},
-    pull::short,
     say::say,
+    words::{at, short, since},
 };
 use crate::{Engine, Result, image::Images};
 
@@ -66,7 +65,7 @@ pub(super) fn main(history: &History, engine: &Engine) -> Result<u8> {
         (true, true) => record.id.to_string(),
     };
     let lines = lines(&images, &config)?;
-    let ids = (0..lines.len()).map(|at| id(at == 0));
+    let ids = (0..lines.len()).map(|index| id(index == 0));
     if history.quiet {
         ids.for_each(|id| say(&id));
         return Ok(0);
@@ -97,8 +96,8 @@ fn row(history: &History, id: &str, Line { step, bytes }: &Line<'_>) -> Value {
     };
     json!({
         "ID": id,
-        "CreatedSince": created(step.created.as_deref()),
-        "CreatedAt": created_at(step.created.as_deref()),
+        "CreatedSince": since(step.created.as_deref()),
+        "CreatedAt": at(step.created.as_deref()),
         "CreatedBy": command,
         "Size": if history.human { sizes::decimal(*bytes) } else { bytes.to_string() },
         "Comment": step.rest.get("comment").and_then(Value::as_str).unwrap_or_default(),

@@ -66,7 +66,6 @@ pub(super) fn main(command: &Image, engine: &Engine) -> Result<u8> {
             let images = Images::open(engine)?;
             let made = image::from_host(&images, name, programs)?;
             say(&format!("{name}: {} files, {} bytes", made.files, made.bytes));
-            // What had the name before may be nobody's now.
             Ok(0)
         }
         Image::History(history) => history::main(history, engine),

@@ -6,15 +6,13 @@ use serde_json::{Value, json};
 use super::{
     filter::{self, Filter},
     format::{Format, sizes},
-    pull::short,
     say::say,
-    words::duration,
+    words::{at, short, since},
 };
 use crate::{
     Engine, Result,
     image::{Images, Listed},
     registry::Reference,
-    state::now_unix_ms,
 };
 
 /// List images
@@ -87,8 +85,8 @@ fn rows(listed: &Listed, arguments: &ImagesArgs) -> Vec<Value> {
             "Repository": repository,
             "Tag": tag.unwrap_or(NONE),
             "ID": id(listed, arguments),
-            "CreatedSince": created(record.created.as_deref()),
-            "CreatedAt": created_at(record.created.as_deref()),
+            "CreatedSince": since(record.created.as_deref()),
+            "CreatedAt": at(record.created.as_deref()),
             "Size": sizes::decimal(record.bytes),
             "VirtualSize": sizes::decimal(record.bytes),
             "SharedSize": "N/A",
@@ -110,19 +108,4 @@ fn digest_in(listed: &Listed, repository: &str) -> Option<String> {
         let (name, digest) = origin.split_once('@')?;
         (name == repository).then(|| digest.to_owned())
     })
-}
-
-/// How long ago.
-pub(super) fn created(text: Option<&str>) -> String {
-    let then = text.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(jiff::Timestamp::as_millisecond);
-    match then.and_then(|then| u64::try_from(then).ok()) {
-        Some(then) => format!("{} ago", duration(now_unix_ms().saturating_sub(then))),
-        None => "N/A".to_owned(),
-    }
-}
-
-/// In docker's form, in UTC.
-pub(super) fn created_at(text: Option<&str>) -> String {
-    let then = text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    then.map_or_else(String::new, |then| then.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string())
 }

@@ -6,7 +6,7 @@ use conex_image::{Descriptor, Digest};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::{stdio::stderr, termios::isatty};
 
-use super::{pull::short, say::complain};
+use super::{say::complain, words::short};
 use crate::image::{How, Watch};
 
 /// Shows what becomes of blobs.

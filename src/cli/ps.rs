@@ -3,7 +3,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{format::Format, say::say, words::duration};
+use super::{
+    format::Format,
+    say::say,
+    words::{date, duration},
+};
 use crate::{Choices, Engine, Entry, Network, Result, State, Status, state::now_unix_ms};
 
 /// List containers
@@ -67,12 +71,11 @@ fn row(entry: &Entry, ps: &Ps, now: u64) -> Value {
         let labels: Vec<String> = choices.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let since = duration(now.saturating_sub(choices.created_unix_ms));
         let created = jiff::Timestamp::from_millisecond(i64::try_from(choices.created_unix_ms).unwrap_or(0));
-        let created = created.map(|then| then.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string());
         let known = [
             ("Image", image(choices)),
             ("Command", command(choices, ps)),
             ("RunningFor", format!("{since} ago")),
-            ("CreatedAt", created.unwrap_or_default()),
+            ("CreatedAt", created.map(date).unwrap_or_default()),
             ("Status", status(entry, now)),
             ("State", state(entry).to_owned()),
             ("Labels", labels.join(",")),

@@ -99,11 +99,6 @@ fn platform(text: &str) -> std::result::Result<Platform, String> {
     }
 }
 
-/// The id of a blob, as progress shows it.
-pub(super) fn short(digest: &Digest) -> &str {
-    &digest.hex()[..12]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

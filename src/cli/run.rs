@@ -23,7 +23,10 @@ use super::{
     run_flags::RunFlags,
     say::complain,
 };
-use crate::{Begin, Choices, Created, Engine, Failure, Name, Paths, Result, image::Images, kernel::size_of};
+use crate::{
+    Begin, Choices, Created, Driver, Engine, Failure, Name, Paths, Result, image::Images, kernel::size_of,
+    overlay::obstacle,
+};
 
 /// Run a command in a new container
 #[derive(Args, Debug)]
@@ -133,7 +136,8 @@ fn choices<'a>(flags: &RunFlags, words: &[String], engine: &'a Engine) -> Result
     if flags.rootfs.is_some() || !flags.layer.is_empty() {
         let layers = flags.layer.iter().map(absolute).collect::<Result<Vec<_>>>()?;
         let rootfs = flags.rootfs.as_ref().map(absolute).transpose()?;
-        let plain = Choices { rootfs, ..Choices::of_layers(layers, Vec::new())? };
+        let driver = if rootfs.is_some() { Driver::default() } else { driver(flags, engine)? };
+        let plain = Choices { rootfs, driver, ..Choices::of_layers(layers, Vec::new())? };
         return Ok((request::choices(flags, plain, &Execution::default(), words, engine)?, None));
     }
     let Some((image, words)) = words.split_first() else {
@@ -147,10 +151,28 @@ fn choices<'a>(flags: &RunFlags, words: &[String], engine: &'a Engine) -> Result
     let plain = Choices {
         image: Some(found.name),
         image_id: Some(found.record.id.to_string()),
+        driver: driver(flags, engine)?,
         ..Choices::of_layers(found.layers, Vec::new())?
     };
     let choices = request::choices(flags, plain, &found.config.config, words, engine)?;
     Ok((choices, Some(images)))
+}
+
+/// As asked for; where nobody asked and no overlay can be, a copy.
+fn driver(flags: &RunFlags, engine: &Engine) -> Result<Driver> {
+    let asked = flags.storage_driver.clone().or_else(|| std::env::var("CONEX_STORAGE_DRIVER").ok());
+    if let Some(word) = asked.filter(|word| !word.is_empty()) {
+        return Driver::parse(&word);
+    }
+    let place = engine.paths().containers();
+    Ok(match obstacle(&place)? {
+        None => Driver::Overlay,
+        Some(why) => {
+            complain(&format!("warning: no overlay in {}, so the root is a copy: {why}", place.display()));
+            complain("hint: choose a place on ext4, xfs, btrfs or tmpfs (--root DIR); or say --storage-driver copy");
+            Driver::Copy
+        }
+    })
 }
 
 /// Docker's file for scripts: it must not be there before.

@@ -68,6 +68,9 @@ pub(super) struct RunFlags {
     /// A layer of its root, the lowest first; hidden until images have layers
     #[arg(long, value_name = "DIR", hide = true, conflicts_with = "rootfs")]
     pub(super) layer: Vec<PathBuf>,
+    /// How its root is made of layers: overlay, copy or reflink (CONEX_STORAGE_DRIVER)
+    #[arg(long, value_name = "DRIVER")]
+    pub(super) storage_driver: Option<String>,
     /// Its name
     #[arg(long)]
     pub(super) name: Option<String>,

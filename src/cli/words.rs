@@ -1,4 +1,33 @@
-//! How long ago, in docker's words.
+//! Times and ids, in docker's words.
+
+use conex_image::Digest;
+use jiff::Timestamp;
+
+use crate::state::now_unix_ms;
+
+/// The id of an image or a blob, as people read it.
+pub(super) fn short(digest: &Digest) -> &str {
+    &digest.hex()[..12]
+}
+
+/// How long ago, of a time as images have it.
+pub(super) fn since(text: Option<&str>) -> String {
+    let then = text.and_then(|text| text.parse::<Timestamp>().ok()).map(Timestamp::as_millisecond);
+    match then.and_then(|then| u64::try_from(then).ok()) {
+        Some(then) => format!("{} ago", duration(now_unix_ms().saturating_sub(then))),
+        None => "N/A".to_owned(),
+    }
+}
+
+/// When, in UTC, of a time as images have it.
+pub(super) fn at(text: Option<&str>) -> String {
+    text.and_then(|text| text.parse::<Timestamp>().ok()).map_or_else(String::new, date)
+}
+
+/// When, in UTC.
+pub(super) fn date(then: Timestamp) -> String {
+    then.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string()
+}
 
 /// `Less than a second`, `5 seconds`, `About a minute`, …, from milliseconds.
 pub(super) fn duration(ms: u64) -> String {

@@ -37,17 +37,26 @@ pub(crate) fn commit(images: &Images<'_>, id: &ContainerId, asked: &Commit) -> R
         Pause::Yes => freeze::during(images.paths, id, || layer(images, id))?,
         Pause::No => layer(images, id)?,
     };
-    let (manifest, config) = images.documents(&image)?;
+    let (mut manifest, mut config) = images.documents(&image)?;
+    if images.paths.copy(id).is_dir() {
+        manifest.layers.clear();
+        flatten(&mut config);
+    }
     let layers: Vec<Descriptor> = manifest.layers.into_iter().chain([layer.blob]).collect();
     images.put(&grown(config, &choices, layer.diff_id, asked), layers)
 }
 
+/// A copy is a layer of its own, and all that the image consists of.
+fn flatten(config: &mut Config) {
+    config.rootfs.diff_ids.clear();
+    config.history.iter_mut().for_each(|step| step.empty_layer = true);
+}
+
 fn layer(images: &Images<'_>, id: &ContainerId) -> Result<Layer> {
-    let upper = images.paths.upper(id);
-    match upper.is_dir() {
-        true => Ok(images.store.make(&upper, &[])?),
-        // It wrote nothing.
-        false => Ok(images.store.make(images.store.making()?.path(), &[])?),
+    let written = [images.paths.upper(id), images.paths.copy(id)].into_iter().find(|path| path.is_dir());
+    match written {
+        Some(written) => Ok(images.store.make(&written, &[])?),
+        None => Ok(images.store.make(images.store.making()?.path(), &[])?),
     }
 }
 

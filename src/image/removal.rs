@@ -33,12 +33,13 @@ impl Images<'_> {
         let Some(record) = self.find_here(word)? else { return Err(self.unknown(word)?) };
         let names = self.names_of(&record)?;
         let by_name = word.parse::<Reference>().ok().map(|name| name.to_string()).filter(|name| names.contains(name));
-        let users = self.users(&record)?;
+        let containers = self.engine.list()?;
+        let users: Vec<&Entry> = containers.iter().filter(|entry| uses(entry, &record)).collect();
         if let Some(name) = &by_name
             && (names.len() > 1 || !users.is_empty())
         {
             if names.len() == 1 && sure == Sure::No {
-                return Err(used(word, &users[0]));
+                return Err(used(word, users[0]));
             }
             // The image stays: it has other names, or is needed.
             self.unname(std::slice::from_ref(name))?;
@@ -65,21 +66,15 @@ impl Images<'_> {
 
     /// Takes names and records away of what nobody uses.
     pub(super) fn forget_unused(&self, which: Unused) -> Result<Vec<Removed>> {
+        let containers = self.engine.list()?;
         let mut removed = Vec::new();
         for listed in self.list()? {
             let candidate = which == Unused::All || listed.names.is_empty();
-            if candidate && self.users(&listed.record)?.is_empty() {
+            if candidate && !containers.iter().any(|entry| uses(entry, &listed.record)) {
                 removed.extend(self.forget(&listed.record, &listed.names)?);
             }
         }
         Ok(removed)
-    }
-
-    /// The containers that have an image, dead or alive.
-    fn users(&self, record: &Record) -> Result<Vec<Entry>> {
-        let id = record.id.to_string();
-        let has = |entry: &Entry| entry.choices.as_ref().is_ok_and(|choices| choices.image_id.as_ref() == Some(&id));
-        Ok(self.engine.list()?.into_iter().filter(has).collect())
     }
 }
 
@@ -90,6 +85,12 @@ pub(crate) enum Unused {
     Nameless,
     /// All.
     All,
+}
+
+/// Whether a container, dead or alive, has an image.
+fn uses(entry: &Entry, record: &Record) -> bool {
+    let id = record.id.to_string();
+    entry.choices.as_ref().is_ok_and(|choices| choices.image_id.as_ref() == Some(&id))
 }
 
 fn is_running(entry: &Entry) -> bool {

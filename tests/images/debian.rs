@@ -1,6 +1,6 @@
 //! A whole distribution: Debian as debootstrap makes it, to a registry and back.
 
-#[path = "../../benches/sharing/debian.rs"]
+#[path = "../../benches/arena/debian.rs"]
 mod made;
 
 use std::{

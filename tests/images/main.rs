@@ -52,6 +52,7 @@ fn main() -> ExitCode {
                 .with_cgroups(),
             Case::root("a_full_disk_is_said_once_and_nothing_half_is_left", full::all).with(FULL),
             Case::root("certificates_and_passwords_are_those_of_docker_s_files", outside::logins).with(TLS),
+            Case::root("a_proxy_carries_what_it_can_not_read", outside::proxied).with(TLS),
             Case::root("a_mirror_is_asked_first_and_passed_over_when_it_is_down", outside::mirrors).with(MIRRORS),
             Case::root("a_whole_debian_goes_to_a_registry_and_comes_back", debian::tour)
                 .with(&["docker-registry", "tar", "gzip"])

@@ -2,10 +2,13 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
 };
 
 use testkit::{Output, TestHost};
@@ -14,7 +17,7 @@ use super::{forget, online};
 use crate::{
     rig::{command, image, is_clean},
     server::Server,
-    tls::{ADDRESS, SIGNED, openssl, private},
+    tls::{ADDRESS, SIGNED, openssl, private, with_tls},
 };
 
 /// A /etc whose changes end with it.
@@ -145,5 +148,49 @@ pub(crate) fn mirrors(test: &TestHost) {
     // Nobody in this network knows where the Hub is; that it is asked shows that the mirror is passed over.
     let hub = conex(test, &["pull", "-q", "hub"]);
     refused(&hub, "the name registry-1.docker.io can't be resolved", "look at its spelling, and at /etc/resolv.conf");
+    assert!(is_clean(test));
+}
+
+/// A proxy; hears what it is asked for first.
+fn proxy() -> (String, Receiver<String>) {
+    let (heard, hears) = channel();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let heard = heard.clone();
+            thread::spawn(move || carry(client, &heard));
+        }
+    });
+    (format!("http://{address}"), hears)
+}
+
+fn carry(client: TcpStream, heard: &Sender<String>) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let head: Vec<String> = (&mut reader).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    heard.send(head.first()?.clone()).ok()?;
+    let server = TcpStream::connect(head[0].split(' ').nth(1)?).ok()?;
+    (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
+    let mut back = (server.try_clone().ok()?, client);
+    thread::spawn(move || io::copy(&mut back.0, &mut back.1));
+    io::copy(&mut reader, &mut &server).ok().map(drop)
+}
+
+pub(crate) fn proxied(test: &TestHost) {
+    reachable(test);
+    let etc = Etc::over(test);
+    let tls = openssl(test, &SIGNED);
+    let _server = Server::with(test, ADDRESS, &with_tls(&tls), "");
+    etc.write(&format!("docker/certs.d/{ADDRESS}/ca.crt"), &fs::read_to_string(tls.join("ca.crt")).expect("made"));
+    let name = format!("{ADDRESS}/x");
+    image(test);
+    conex(test, &["tag", "box", &name]).success();
+    let push = |proxy: &str| test.run(command(test, &["push", "-q", &name]).env("HTTPS_PROXY", proxy));
+    let (address, heard) = proxy();
+    push(&address).success();
+    let heard: Vec<String> = heard.try_iter().collect();
+    assert!(!heard.is_empty() && heard.iter().all(|line| line == "CONNECT 10.99.0.1:5000 HTTP/1.1"), "{heard:?}");
+    let nobody = push("http://127.0.0.1:1");
+    assert!(nobody.status == 1 && nobody.err.contains("ECONNREFUSED"), "{nobody:?}");
     assert!(is_clean(test));
 }

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
                 .with(&["docker-registry", "dockerd", "docker", "unshare", "setcap", "setfattr"])
                 .with_cgroups(),
             Case::root("podman_and_we_run_what_the_other_pushed", |test| exchange(test, &Podman::new(test)))
-                .with(&["docker-registry", "podman", "unshare", "setcap", "setfattr"])
+                .with(&["docker-registry", "podman", "runc", "unshare", "setcap", "setfattr"])
                 .with_cgroups(),
             Case::root("we_run_what_skopeo_made_of_it", copied).with(&[
                 "docker-registry",

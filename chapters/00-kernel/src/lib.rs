@@ -4,6 +4,7 @@
 //! Not here: what a container is (that is chapter 1) and ordinary file I/O. All unsafe code of the project is in
 //! the private module `sys`. See syscalls(2).
 
+pub mod directory;
 mod error;
 mod inside;
 mod kernel;

@@ -22,12 +22,20 @@ const REFUSED: [(u64, &str, &str); 9] = [
 
 /// Refuses to write an overlay's upper at `place` where that can't work.
 pub(crate) fn check_writable(place: &Path) -> Result<()> {
-    let operation = format!("use {} for what is written", place.display());
-    let found = statfs(place).map_err(|errno| Error::new(NAME, &operation, &errno.into()))?;
+    let Some(why) = obstacle(place)? else { return Ok(()) };
+    Err(Error::refused(NAME, use_of(place), why)
+        .with_hint("choose a place on ext4, xfs, btrfs or tmpfs, or a root that is a copy: --storage-driver copy"))
+}
+
+/// Why what is written can't go into a directory there; nothing where it can.
+pub fn obstacle(place: &Path) -> Result<Option<String>> {
+    let found = statfs(place).map_err(|errno| Error::new(NAME, use_of(place), &errno.into()))?;
     // The type is signed on some machines; all magic numbers have 32 bits.
     let magic = found.f_type as u64 & 0xffff_ffff;
-    let Some((_, name, lacks)) = REFUSED.iter().find(|(number, ..)| *number == magic) else { return Ok(()) };
-    let why = format!("it lies on a file system of type {name}: {lacks}");
-    Err(Error::refused(NAME, operation, why)
-        .with_hint("choose a place on ext4, xfs, btrfs or tmpfs, or let the root be a copy"))
+    let known = REFUSED.iter().find(|(number, ..)| *number == magic);
+    Ok(known.map(|(_, name, lacks)| format!("it lies on a file system of type {name}: {lacks}")))
+}
+
+fn use_of(place: &Path) -> String {
+    format!("use {} for what is written", place.display())
 }

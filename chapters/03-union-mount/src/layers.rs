@@ -27,7 +27,7 @@ pub(crate) fn check(layers: &[PathBuf]) -> Result<()> {
         1..=LAYERS_MAX => {}
         count => {
             let why = format!("there are {count}, and the kernel takes {LAYERS_MAX}");
-            return Err(refused(why).with_hint("build the image with fewer steps, or use a root that is a copy"));
+            return Err(refused(why).with_hint("build the image with fewer steps"));
         }
     }
     let mut known = BTreeMap::new();

@@ -31,6 +31,7 @@ mod view;
 
 pub use changes::{Change, ChangeKind};
 pub use copy::{Copy, Reflink};
+pub use filesystems::obstacle;
 pub use layers::LAYERS_MAX;
 pub use overlay::Overlay;
 pub use place::Keep;

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use conex_kernel::directory;
 use rustix::{
     fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, linkat, mknodat, openat, readlinkat, symlinkat},
     io::Errno,
@@ -20,7 +21,6 @@ use crate::{
     error::Doing,
     growing::Growing,
     name::{Name, is_directory, is_whiteout},
-    removal,
     rights::Rights,
 };
 
@@ -80,7 +80,7 @@ impl Growing {
     /// Deletes, by name, what lies below an opaque root.
     fn hide_root(&self, below: &Below<'_>) -> io::Result<()> {
         for layer in below.layers {
-            for name in removal::names(File::open(layer)?.as_fd())? {
+            for name in directory::names(File::open(layer)?.as_fd())? {
                 match mknodat(&self.root, &name, FileType::CharacterDevice, Mode::empty(), 0) {
                     Ok(()) => {}
                     Err(Errno::EXIST) => self.hide_below(Path::new(&name))?,

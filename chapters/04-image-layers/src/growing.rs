@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use conex_kernel::directory;
 use rustix::{
     fs::{
         AtFlags, FileType, Mode, OFlags, XattrFlags, linkat, lsetxattr, mkdirat, mknodat, openat, symlinkat, unlinkat,
@@ -22,7 +23,6 @@ use crate::{
     entry::{Entry, Extent, Kind, Metadata},
     error::{Doing, Limit},
     name::{Meaning, Name, is_directory, is_whiteout, meaning, open_directory},
-    removal,
     rights::Rights,
 };
 
@@ -137,7 +137,7 @@ impl Growing {
             there => there.ok(),
         };
         if there.is_some() {
-            removal::remove(name.directory(), &name.name).doing(|| "remove what was there".into())?;
+            directory::remove(name.directory(), &name.name).doing(|| "remove what was there".into())?;
         }
         mkdirat(&name.directory, &name.name, Mode::RWXU).doing(|| "make the directory".into())?;
         self.hold(path.to_owned(), None)?;
@@ -166,7 +166,7 @@ impl Growing {
         match unlinkat(&name.directory, &name.name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ISDIR) => {
-                removal::remove(name.directory(), &name.name).doing(|| "remove what was there".into())?;
+                directory::remove(name.directory(), &name.name).doing(|| "remove what was there".into())?;
                 self.directories.remove(path);
             }
             Err(errno) => return Err(Error::system("remove what was there", errno.into())),

@@ -34,7 +34,6 @@ mod name;
 mod numbers;
 mod open;
 mod pax;
-mod removal;
 mod retain;
 mod rights;
 mod save;

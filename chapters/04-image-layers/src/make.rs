@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use conex_kernel::directory;
 use flate2::{Compression, write::GzEncoder};
 use rustix::fs::{FileType, Mode, OFlags, Stat, Timespec, openat, readlinkat};
 use sha2::{Digest as _, Sha256};
@@ -25,7 +26,6 @@ use crate::{
     error::Doing,
     marks,
     name::{Name, is_directory},
-    removal,
     rights::Rights,
 };
 
@@ -140,7 +140,7 @@ impl Upper<'_> {
 
 fn names_in(name: &Name) -> io::Result<Vec<OsString>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    removal::names(openat(&name.directory, &name.name, flags, Mode::empty())?.as_fd())
+    directory::names(openat(&name.directory, &name.name, flags, Mode::empty())?.as_fd())
 }
 
 fn target(name: &Name) -> io::Result<PathBuf> {

@@ -7,9 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use conex_kernel::directory;
 use rustix::fs::CWD;
 
-use crate::{Digest, Result, Store, error::Doing, maker, removal};
+use crate::{Digest, Result, Store, error::Doing, maker};
 
 impl Store {
     /// Removes all blobs and unpacked layers but these, and what was begun and never finished; how many bytes they had.
@@ -25,7 +26,7 @@ impl Store {
             // Under another name first: a layer that has its own is whole.
             let aside = self.layers.join(maker::new_name());
             fs::rename(path, &aside).doing(|| format!("take {} away", path.display()))?;
-            removal::remove(CWD, aside.as_os_str()).doing(|| format!("remove {}", aside.display()))?;
+            directory::remove(CWD, aside.as_os_str()).doing(|| format!("remove {}", aside.display()))?;
         }
         self.sweep()?;
         Ok(bytes)

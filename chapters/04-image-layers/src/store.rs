@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use conex_kernel::directory;
 use rustix::fs::{CWD, syncfs};
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     document::{CONFIG, MANIFEST, written},
     error::Doing,
     limits::DOCUMENT_BYTES_MAX,
-    maker, removal,
+    maker,
     rights::Rights,
     verifying::{Length, Verifying},
 };
@@ -123,8 +124,13 @@ impl Store {
     /// The image that `named` stands for on such a machine. All its documents must be there; its layers need not.
     pub fn image(&self, named: &Descriptor, platform: &Platform) -> Result<(Manifest, Config)> {
         let (_, manifest) = self.manifest(named, platform)?;
-        let config = Config::parse(&self.read(&manifest.config)?)?;
+        let config = self.config(&manifest)?;
         Ok((manifest, config))
+    }
+
+    /// The config that a manifest names.
+    pub fn config(&self, manifest: &Manifest) -> Result<Config> {
+        Config::parse(&self.read(&manifest.config)?)
     }
 
     /// The manifest that `named` stands for: itself, or that of an index for such a machine.
@@ -152,7 +158,7 @@ impl Store {
             for entry in fs::read_dir(&directory).doing(doing)? {
                 let name = entry.doing(doing)?.file_name();
                 if name.to_str().is_some_and(maker::is_abandoned) {
-                    removal::remove(opened.as_fd(), &name).doing(|| format!("remove {}", name.display()))?;
+                    directory::remove(opened.as_fd(), &name).doing(|| format!("remove {}", name.display()))?;
                 }
             }
         }

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use conex_kernel::directory;
 use rustix::{fs::CWD, process::Pid, thread::gettid};
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     entries::Entries,
     error::{Doing, Limit},
     growing::Growing,
-    maker, removal,
+    maker,
     store::sync,
     verifying::{Length, Verifying},
 };
@@ -41,7 +42,7 @@ impl Making {
 impl Drop for Making {
     fn drop(&mut self) {
         // What stays is swept later: its name tells who made it. After a rename there is nothing.
-        let _ = removal::remove(CWD, self.path.as_os_str());
+        let _ = directory::remove(CWD, self.path.as_os_str());
     }
 }
 
