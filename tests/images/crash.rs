@@ -147,7 +147,7 @@ pub(crate) fn killed_commit(test: &TestHost) {
 }
 
 pub(crate) fn interrupted_commit(test: &TestHost) {
-    let busy = Busy::start(test, 64);
+    let busy = Busy::start(test, 32);
     let mut commit = command(test, &["commit", "cc"]).stdout(Stdio::null()).spawn().expect("started");
     wait_until("the container stands still", || busy.frozen().exists());
     rustix::process::kill_process(Pid::from_child(&commit), Signal::INT).expect("it is ours");
