@@ -100,6 +100,12 @@ pub struct Choices {
     pub sysctls: BTreeMap<String, String>,
     /// The signal that asks it to stop, if not SIGTERM.
     pub stop_signal: Option<String>,
+    /// How long it has to stop, in seconds; `None` for ten, less than 0 for ever.
+    #[serde(default)]
+    pub stop_timeout_secs: Option<i64>,
+    /// Its log.
+    #[serde(default)]
+    pub log: Log,
     /// Data of the user's.
     pub labels: BTreeMap<String, String>,
     /// Data for other tools.
@@ -130,6 +136,34 @@ impl Driver {
             "reflink" => Ok(Self::Reflink),
             _ => Err(Failure::new(format!("there is no storage driver {text:?}")).with_hint("overlay, copy, reflink")),
         }
+    }
+}
+
+/// What becomes of what a container writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// In which form.
+    pub driver: LogDriver,
+    /// How large one file becomes.
+    pub max_bytes: u64,
+    /// How many files there are at most.
+    pub max_files: u32,
+}
+
+/// In which form output is kept; the names are docker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    /// A line of JSON for each line.
+    JsonFile,
+    /// Not at all.
+    None,
+}
+
+impl Default for Log {
+    /// Docker's would fill the disk in the end.
+    fn default() -> Self {
+        Self { driver: LogDriver::JsonFile, max_bytes: 10 << 20, max_files: 3 }
     }
 }
 
@@ -267,6 +301,8 @@ impl Choices {
             host_cgroups: false,
             sysctls: BTreeMap::new(),
             stop_signal: None,
+            stop_timeout_secs: None,
+            log: Log::default(),
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
             remove: false,

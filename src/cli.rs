@@ -5,6 +5,7 @@ mod attach;
 mod changes;
 mod commit;
 mod completion;
+mod container;
 mod detach;
 mod diff;
 mod env_file;
@@ -17,21 +18,29 @@ mod history;
 mod image;
 mod images;
 mod info;
+mod kill;
 mod limit_flags;
+mod log_reader;
 mod login;
+mod logs;
 mod progress;
 mod ps;
 mod pull;
 mod push;
+mod reattach;
 mod refused;
+mod rename;
 mod request;
 mod rm;
 mod rmi;
 mod run;
 mod run_flags;
 mod say;
+mod start;
+mod stop;
 mod tag;
 mod version;
+mod wait;
 mod words;
 
 use std::{ffi::OsString, panic, path::PathBuf, process::ExitCode};
@@ -44,6 +53,7 @@ use crate::{
 };
 
 pub(crate) use changes::Change;
+use container::Container;
 use image::Image;
 
 /// Containers that you can read: an engine, and the workbook that builds it.
@@ -63,10 +73,21 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(Box<run::Run>),
+    Create(Box<run::Create>),
+    Start(start::Start),
+    Stop(stop::Stop),
+    Restart(stop::Restart),
+    Kill(kill::Kill),
+    Wait(wait::Wait),
+    Attach(reattach::Reattach),
+    Logs(logs::Logs),
     Ps(ps::Ps),
+    Rename(rename::Rename),
     Rm(rm::Rm),
     Commit(commit::Commit),
     Diff(diff::Diff),
+    #[command(subcommand)]
+    Container(container::Container),
     Images(images::ImagesArgs),
     #[command(subcommand)]
     Image(image::Image),
@@ -115,6 +136,10 @@ fn open(paths: Paths) -> Result<Engine> {
     Ok(engine)
 }
 
+fn of_containers(command: Container, paths: Paths) -> Result<u8> {
+    container::main(command, &mut open(paths)?)
+}
+
 fn of_images(command: Image, paths: Paths) -> Result<u8> {
     image::main(&command, &open(paths)?)
 }
@@ -135,11 +160,23 @@ fn each(words: &[String], mut act: impl FnMut(&str) -> Result<()>) -> Result<u8>
 fn dispatch(cli: Cli) -> Result<u8> {
     let paths = Paths::choose(cli.root, cli.run_root);
     let done = match cli.command {
-        Command::Run(run) => return run::main(*run, paths),
-        Command::Ps(ps) => open(paths).and_then(|engine| ps::main(&ps, &engine)),
-        Command::Rm(rm) => open(paths).and_then(|engine| rm::main(&rm, &engine)),
-        Command::Commit(commit) => open(paths).and_then(|engine| commit::main(&commit, &engine)),
-        Command::Diff(diff) => open(paths).and_then(|engine| diff::main(&diff, &engine)),
+        Command::Run(run) | Command::Container(Container::Run(run)) => {
+            return of_containers(Container::Run(run), paths);
+        }
+        Command::Create(create) => of_containers(Container::Create(create), paths),
+        Command::Start(start) => of_containers(Container::Start(start), paths),
+        Command::Stop(stop) => of_containers(Container::Stop(stop), paths),
+        Command::Restart(restart) => of_containers(Container::Restart(restart), paths),
+        Command::Kill(kill) => of_containers(Container::Kill(kill), paths),
+        Command::Wait(wait) => of_containers(Container::Wait(wait), paths),
+        Command::Attach(attach) => of_containers(Container::Attach(attach), paths),
+        Command::Logs(logs) => of_containers(Container::Logs(logs), paths),
+        Command::Ps(ps) => of_containers(Container::Ls(ps), paths),
+        Command::Rename(rename) => of_containers(Container::Rename(rename), paths),
+        Command::Rm(rm) => of_containers(Container::Rm(rm), paths),
+        Command::Commit(commit) => of_containers(Container::Commit(commit), paths),
+        Command::Diff(diff) => of_containers(Container::Diff(diff), paths),
+        Command::Container(container) => of_containers(container, paths),
         Command::History(history) => of_images(Image::History(history), paths),
         Command::Images(images) => of_images(Image::Ls(images), paths),
         Command::Import(import) => of_images(Image::Import(import), paths),
@@ -156,6 +193,8 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Version(version) => version::main(&version),
         Command::Completion(completion) => completion::main(&completion),
     };
-    // Docker's, for every command but run.
-    done.map_err(|failure| Failure { status: 1, ..failure })
+    // Docker's, for every command but run; what a container's end means is told as it is.
+    done.map_err(
+        |failure| if failure.status == Failure::new("").status { Failure { status: 1, ..failure } } else { failure },
+    )
 }

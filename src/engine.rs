@@ -1,7 +1,7 @@
 //! The engine: the one door for every front end. It has no server; every verb reads files, and whoever holds a
 //! container's lock is in charge of it.
 
-use std::{fs, io};
+use std::{fs, io, os::fd::OwnedFd};
 
 use crate::{
     choices::Choices,
@@ -38,12 +38,14 @@ pub struct Entry {
     pub state: Result<State>,
 }
 
-/// A container that exists, and whose lock we hold, but that nobody has started; removed when dropped.
+/// A container whose lock we hold, but that nobody has started. When dropped, a new one is removed, and one that was
+/// there before is as it was.
 #[derive(Debug)]
 pub struct Created {
     pub(crate) id: ContainerId,
     pub(crate) paths: Paths,
     lock: Option<Lock>,
+    is_new: bool,
 }
 
 /// How sure a user is.
@@ -99,8 +101,8 @@ impl Engine {
         let stack = Stack::new(&choices, &self.paths)?;
         stack.check(&self.host(Kernel::quiet()), &id)?;
         stack.plan(&choices, &self.paths, &self.facts)?;
-        let created =
-            Created { id: id.clone(), paths: self.paths.clone(), lock: Some(Lock::create(&self.paths, &id)?) };
+        let lock = Some(Lock::create(&self.paths, &id)?);
+        let created = Created { id: id.clone(), paths: self.paths.clone(), lock, is_new: true };
         let name = match name {
             Some(name) => name.claim(&self.paths, &id).map(|()| name.clone())?,
             None => Name::claim_any(&self.paths, &id)?,
@@ -225,17 +227,39 @@ impl Created {
         &self.id
     }
 
-    /// Gives the container to whoever holds this lock from now on.
-    pub(crate) fn hand_over(&mut self) -> io::Result<Lock> {
-        self.lock.take().ok_or_else(|| io::Error::other("the lock was handed over before"))
+    /// One that was there before, and has ended.
+    pub(crate) fn again(id: ContainerId, paths: Paths, lock: Lock) -> Self {
+        Self { id, paths, lock: Some(lock), is_new: false }
+    }
+
+    /// The lock's descriptor, for a shim.
+    pub(crate) fn lock(&self) -> io::Result<OwnedFd> {
+        self.lock.as_ref().ok_or_else(|| io::Error::other("the lock was handed over before"))?.share()
+    }
+
+    /// Somebody else holds the lock by now, and is in charge of it.
+    pub(crate) fn hand_over(mut self) {
+        self.lock = None;
+    }
+
+    /// Leaves it as it is, to be started another time.
+    pub fn leave(mut self) -> Result<()> {
+        let created = State { status: Status::Created, ..State::starting() };
+        created.write_ended(&self.paths, &self.id)?;
+        self.lock = None;
+        Ok(())
     }
 }
 
 impl Drop for Created {
     fn drop(&mut self) {
-        if self.lock.is_some() {
-            // What can't be removed now is found and removed by the next command.
-            let _ = remove_files(&self.paths, &self.id);
+        if self.lock.is_none() {
+            return;
         }
+        // What can't be removed now is found and removed by the next command.
+        let _ = match self.is_new {
+            true => remove_files(&self.paths, &self.id),
+            false => lock::remove_run(&self.paths, &self.id),
+        };
     }
 }

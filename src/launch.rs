@@ -49,7 +49,7 @@ pub struct Started {
 
 impl Engine {
     /// Starts a shim for a container, which takes it over.
-    pub fn start(&self, mut created: Created, begin: Begin) -> Result<Started> {
+    pub fn start(&self, created: Created, begin: Begin) -> Result<Started> {
         let failed = |error: io::Error| Failure::io("start the shim", &error);
         let program = install(self.paths())?;
         let (ours, theirs) = Stream::pair().map_err(failed)?;
@@ -59,15 +59,17 @@ impl Engine {
         let sealed = if self.facts().is_privileged() { Some(seal(&program)?) } else { None };
         let program =
             sealed.as_ref().map_or(program, |file| PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())));
-        let lock = created.hand_over().map_err(failed)?;
+        let lock = created.lock().map_err(failed)?;
         let id = created.id().clone();
         let mut shim = Command::new(&program);
         shim.arg(id.as_str()).env_clear().current_dir("/").stderr(Stdio::null());
-        shim.stdin(Stdio::from(theirs.into_descriptor())).stdout(Stdio::from(lock.into_descriptor()));
+        shim.stdin(Stdio::from(theirs.into_descriptor())).stdout(Stdio::from(lock));
         match spawn(&mut shim) {
-            Ok(shim) => Ok(Started { id, stream: ours, shim }),
+            Ok(shim) => {
+                created.hand_over();
+                Ok(Started { id, stream: ours, shim })
+            }
             Err(error) => {
-                crate::engine::remove_files(self.paths(), &id)?;
                 let hint = "the state root must lie on a file system that is not mounted noexec: --root DIR";
                 Err(failed(error).with_hint(hint))
             }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod choices;
+mod control;
 mod engine;
 mod failure;
 mod files;
@@ -14,13 +15,17 @@ mod freeze;
 mod image;
 #[cfg(not(feature = "shim"))]
 mod launch;
+#[cfg(not(feature = "shim"))]
+mod life;
 mod lock;
+mod log;
 mod name;
 mod paths;
 mod reconcile;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod shim;
+mod signal;
 mod stack;
 mod state;
 mod stream;
@@ -37,12 +42,15 @@ pub use conex_namespaces as namespaces;
 /// Chapter 3, the union mount.
 pub use conex_overlay as overlay;
 
-pub use choices::{Choices, Device, Driver, Network, Shared, Tmpfs, Ulimit};
+pub use choices::{Choices, Device, Driver, Log, LogDriver, Network, Shared, Tmpfs, Ulimit};
 pub use engine::{Created, Engine, Entry, Force};
 pub use failure::{Failure, Result};
 #[cfg(not(feature = "shim"))]
 pub use launch::{Begin, Started};
+#[cfg(not(feature = "shim"))]
+pub use life::Patience;
 pub use name::Name;
 pub use paths::Paths;
+pub use signal::Signal;
 pub use state::{State, Status};
 pub use stream::{Frame, Orders, Stream};

@@ -4,6 +4,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
+    io::ErrorKind,
     os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::Path,
 };
@@ -36,6 +37,33 @@ impl Lock {
         }
     }
 
+    /// Takes the lock of a container that has ended, whose run directory this makes; `None` if somebody is at it.
+    pub(crate) fn create_again(paths: &Paths, id: &ContainerId) -> Result<Option<Self>> {
+        let aside = paths.run_aside(id, Aside::New);
+        while !paths.run(id).exists() {
+            paths::directory(&aside)?;
+            let made = open(&paths.lock_in(&aside)).and_then(|lock| {
+                // Whoever has it now starts it, too, or takes what lies aside for a leftover.
+                lock.try_lock()?;
+                fs::rename(&aside, paths.run(id))?;
+                Ok(lock)
+            });
+            match made {
+                Ok(lock) if is_at(&lock, &paths.lock(id)) => return Ok(Some(Self(lock))),
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {}
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => files::remove(&aside)?,
+                Err(error) => return Err(Failure::io(format_args!("lock {}", aside.display()), &error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The descriptor, for the process that shall hold it from now on; we do, too, until this is dropped.
+    pub(crate) fn share(&self) -> std::io::Result<OwnedFd> {
+        Ok(self.0.try_clone()?.into())
+    }
+
     fn make(paths: &Paths, id: &ContainerId, aside: &Path) -> std::io::Result<File> {
         let lock = open(&paths.lock_in(aside))?;
         lock.lock()?;
@@ -46,11 +74,6 @@ impl Lock {
     /// Takes the lock of a container that has a run directory, if nobody has it; `None` if somebody has, or there is none.
     pub(crate) fn try_take(paths: &Paths, id: &ContainerId) -> Result<Option<Self>> {
         Ok(try_existing(&paths.lock(id))?.map(Self))
-    }
-
-    /// The descriptor, for the process that shall hold it from now on.
-    pub(crate) fn into_descriptor(self) -> OwnedFd {
-        self.0.into()
     }
 }
 

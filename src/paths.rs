@@ -94,6 +94,11 @@ impl Paths {
         self.container(id).join("state.json")
     }
 
+    /// What it said, in docker's form and place.
+    pub fn log(&self, id: &ContainerId) -> PathBuf {
+        self.container(id).join(format!("{id}-json.log"))
+    }
+
     /// What it wrote: the upper directory of its root.
     pub fn upper(&self, id: &ContainerId) -> PathBuf {
         self.container(id).join("upper")
@@ -147,6 +152,11 @@ impl Paths {
     /// There while somebody makes the container stand still, and locked by him.
     pub fn frozen(&self, id: &ContainerId) -> PathBuf {
         self.run(id).join("frozen")
+    }
+
+    /// Where its shim listens.
+    pub fn control(&self, id: &ContainerId) -> PathBuf {
+        self.run(id).join("control")
     }
 
     /// A file of the run directory that the container sees: hosts, hostname, resolv.conf.

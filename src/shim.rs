@@ -2,6 +2,8 @@
 //! takes it down and writes what happened. `main` runs in a program of its own, which the library embeds.
 
 mod companions;
+mod fronts;
+mod recorder;
 mod relay;
 mod streams;
 
@@ -24,6 +26,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::{
     choices::Choices,
+    control,
     engine::remove_files,
     failure::{Failure, Result},
     kernel::{Kernel, Observer, Record},
@@ -34,6 +37,8 @@ use crate::{
     stream::{Frame, Orders, Stream},
 };
 use companions::Companions;
+use fronts::Fronts;
+use recorder::Recorder;
 use relay::Relay;
 use streams::Streams;
 
@@ -118,10 +123,13 @@ impl Shim {
         streams::silence().map_err(|error| Failure::io("close pipes", &error))?;
         let mut running = running?;
         streams.watch(running.console());
+        // Before anybody can know that it runs.
+        let listener = control::listen(&self.paths, &self.id).map_err(|error| Failure::io("listen", &error))?;
         let state = self.started(&running)?;
         let companions = Companions::of(&choices, running.target().pid());
         self.say_started(&running)?;
-        let mut relay = Relay::new(self.stream.clone(), streams);
+        let fronts = Fronts::new(self.stream.clone(), Some(listener));
+        let mut relay = Relay::new(fronts, streams, Recorder::new(&choices, &self.paths, &self.id));
         relay.run(running.pidfd()).map_err(|error| Failure::io("carry the container's output", &error))?;
         // What could not be taken down is tried again by whoever removes the container.
         let code = running.ended()?.status();
@@ -130,6 +138,7 @@ impl Shim {
         companions.kill();
         self.finish(State { oom_killed, ..state.ended(code) });
         relay.drain();
+        relay.into_fronts().say_farewell(&[Frame::Exited(code)]);
         Ok(code)
     }
 

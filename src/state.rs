@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::fd::OwnedFd,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -119,15 +120,16 @@ impl Identity {
         Some(Self { pid, start_ticks: start_ticks(pid)?, boot_id })
     }
 
+    /// It, if it still lives.
+    pub(crate) fn hold(&self) -> Option<OwnedFd> {
+        // Held by descriptor before it is looked at: from then on its number can't become another's.
+        let pidfd = pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()).ok()?;
+        (Self::of(self.pid).as_ref() == Some(self)).then_some(pidfd)
+    }
+
     /// Kills it if it still lives, and comes back when it is gone.
     pub(crate) fn kill(&self) {
-        // Held by descriptor before it is looked at: from then on its number can't become another's.
-        let Some(pidfd) = Pid::from_raw(self.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
-            return;
-        };
-        if Self::of(self.pid).as_ref() != Some(self) {
-            return;
-        }
+        let Some(pidfd) = self.hold() else { return };
         let _ = pidfd_send_signal(&pidfd, Signal::KILL);
         let mut fds = [rustix::event::PollFd::new(&pidfd, rustix::event::PollFlags::IN)];
         let limit = rustix::event::Timespec { tv_sec: KILL_SECS, tv_nsec: 0 };

@@ -25,7 +25,10 @@ pub enum Frame {
     Signal(i32),
     /// Front end: nobody reads the container's output any more; whoever writes some shall hear of it.
     Unread,
-    /// Shim: the program runs. The console's master end comes along, if it has one.
+    /// Another front end: tell me what the container writes.
+    Attach,
+    /// Shim: the program runs. The console's master end comes along, if it has one; or, to whoever attaches, the end of a
+    /// pipe that is its standard input.
     Started,
     /// Shim: what the container wrote to standard output, or to its terminal.
     Output(Vec<u8>),
@@ -110,6 +113,7 @@ impl Frame {
             Self::Begin(orders) => with(b"B", &json(orders)),
             Self::Signal(number) => with(b"S", &number.to_le_bytes()),
             Self::Unread => b"u".to_vec(),
+            Self::Attach => b"a".to_vec(),
             Self::Started => b"s".to_vec(),
             Self::Output(bytes) => with(b"o", bytes),
             Self::Errors(bytes) => with(b"e", bytes),
@@ -126,6 +130,7 @@ impl Frame {
             b'B' => Self::Begin(serde_json::from_slice(payload).ok()?),
             b'S' => Self::Signal(i32::from_le_bytes(payload.try_into().ok()?)),
             b'u' => Self::Unread,
+            b'a' => Self::Attach,
             b's' => Self::Started,
             b'o' => Self::Output(payload.to_vec()),
             b'e' => Self::Errors(payload.to_vec()),
@@ -202,6 +207,7 @@ mod tests {
             Frame::Begin(orders),
             Frame::Signal(15),
             Frame::Unread,
+            Frame::Attach,
             Frame::Started,
             Frame::Output(vec![0; PAYLOAD_BYTES_MAX]),
             Frame::Errors(b"e".to_vec()),

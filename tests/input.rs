@@ -177,9 +177,10 @@ fn docker(test: &TestHost) {
         })
         .collect();
     assert!(unknown.is_empty(), "neither work nor are refused: {unknown:?}");
-    let ours = "ps rm version info image images history import load login logout pull push rmi save tag commit diff";
+    let ours = "ps rm version info image images history import load login logout pull push rmi save tag commit diff \
+                attach container create kill logs rename restart start stop wait";
     let of_images = ["image ls", "image inspect", "image prune"];
-    for verb in ours.split(' ').chain(of_images) {
+    for verb in ours.split_whitespace().chain(of_images) {
         let verb: Vec<&str> = verb.split(' ').collect();
         let words = |word: &str| conex(test, &[&verb[..], &[word]].concat()).err;
         let named = |word: &&String| words(word).contains("there is no ");

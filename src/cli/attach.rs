@@ -18,7 +18,7 @@ use rustix::{
 
 use super::{detach::Keys, explain::Explain};
 use crate::{
-    Failure, Frame, Result, Stream,
+    Engine, Failure, Frame, Result, Stream,
     kernel::{RawMode, size_of},
 };
 
@@ -31,6 +31,22 @@ pub(super) enum Ending {
     Detached,
     /// The shim died without a word: nobody knows how the container ended.
     Lost,
+}
+
+/// The status where nobody saw the end.
+const UNSEEN: u8 = 255;
+
+/// What we end with after an attachment.
+pub(super) fn status(ending: Ending, engine: &mut Engine) -> Result<u8> {
+    match ending {
+        Ending::Status(status) => Ok(status),
+        Ending::Detached => Ok(0),
+        Ending::Lost => {
+            engine.reconcile()?;
+            let message = "the container's shim died, and the container with it; nobody saw how it ended";
+            Err(Failure { status: UNSEEN, ..Failure::new(message) })
+        }
+    }
 }
 
 /// What is attached to what.
@@ -262,9 +278,16 @@ impl Attach<'_> {
         }
     }
 
-    fn started(&self, state: &mut State, console: Option<OwnedFd>) -> Result<()> {
+    fn started(&mut self, state: &mut State, descriptor: Option<OwnedFd>) -> Result<()> {
         self.finish_narration();
-        let Some(console) = console else { return Ok(()) };
+        let Some(console) = descriptor else { return Ok(()) };
+        if !rustix::termios::isatty(&console) {
+            // Of a container that was begun by somebody else: a pipe to it.
+            ioctl_fionbio(&console, true).map_err(|errno| Failure::io("use its input", &errno.into()))?;
+            state.reads = self.types;
+            self.input = Some(console).filter(|_| self.types);
+            return Ok(());
+        }
         ioctl_fionbio(&console, true).map_err(|errno| Failure::io("use the console", &errno.into()))?;
         if self.types && rustix::termios::isatty(stdin()) {
             let raw = RawMode::enter().map_err(|error| Failure::io("set the terminal to raw mode", &error))?;

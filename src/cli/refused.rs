@@ -19,8 +19,7 @@ const API: &str = "the HTTP API, and what stands on it, comes later";
 const NEVER: &str = "it is absent on purpose: see ARCHITECTURE.md";
 
 /// Docker's verbs.
-pub(super) const VERBS: [(&str, &str); 41] = [
-    ("attach", LIFE),
+pub(super) const VERBS: [(&str, &str); 31] = [
     ("build", BUILDS),
     ("builder", BUILDS),
     ("buildx", BUILDS),
@@ -28,31 +27,23 @@ pub(super) const VERBS: [(&str, &str); 41] = [
     ("checkpoint", NEVER),
     ("compose", API),
     ("config", NEVER),
-    ("container", LIFE),
     ("context", NEVER),
     ("cp", LIFE),
-    ("create", LIFE),
     ("events", LIFE),
     ("exec", LIFE),
     ("export", LIFE),
     ("inspect", LIFE),
-    ("kill", LIFE),
-    ("logs", LIFE),
     ("manifest", LATER),
     ("network", NETWORKS),
     ("node", NEVER),
     ("pause", LIFE),
     ("plugin", NEVER),
     ("port", NETWORKS),
-    ("rename", LIFE),
-    ("restart", LIFE),
     ("search", LATER),
     ("secret", NEVER),
     ("service", NEVER),
     ("stack", NEVER),
-    ("start", LIFE),
     ("stats", LIFE),
-    ("stop", LIFE),
     ("swarm", NEVER),
     ("system", LIFE),
     ("top", LIFE),
@@ -60,19 +51,16 @@ pub(super) const VERBS: [(&str, &str); 41] = [
     ("unpause", LIFE),
     ("update", LIFE),
     ("volume", VOLUMES),
-    ("wait", LIFE),
 ];
 
 /// Docker's flags of `run`, short ones with their long form.
-pub(super) const RUN_FLAGS: [(&str, &str); 45] = [
+pub(super) const RUN_FLAGS: [(&str, &str); 40] = [
     ("--add-host", NETWORKS),
     ("--blkio-weight-device", RARE),
     ("--cpu-count", NEVER),
     ("--cpu-percent", NEVER),
     ("--cpu-rt-period", RARE),
     ("--cpu-rt-runtime", RARE),
-    ("--detach", LIFE),
-    ("-d", LIFE),
     ("--disable-content-trust", NEVER),
     ("--dns", NETWORKS),
     ("--dns-option", NETWORKS),
@@ -93,8 +81,6 @@ pub(super) const RUN_FLAGS: [(&str, &str); 45] = [
     ("--kernel-memory", RARE),
     ("--link", NETWORKS),
     ("--link-local-ip", NETWORKS),
-    ("--log-driver", LIFE),
-    ("--log-opt", LIFE),
     ("--mac-address", NETWORKS),
     ("--mount", VOLUMES),
     ("--network-alias", NETWORKS),
@@ -105,7 +91,6 @@ pub(super) const RUN_FLAGS: [(&str, &str); 45] = [
     ("-P", NETWORKS),
     ("--restart", LIFE),
     ("--runtime", NEVER),
-    ("--stop-timeout", LIFE),
     ("--storage-opt", LATER),
     ("--use-api-socket", API),
     ("--userns", LIFE),
@@ -117,7 +102,7 @@ pub(super) const MORE_RUN_FLAGS: [(&str, &str); 3] =
     [("-v", VOLUMES), ("--volume-driver", VOLUMES), ("--volumes-from", VOLUMES)];
 
 /// Docker's flags of the other verbs that conex has, and those before any verb; its verbs below `image`.
-pub(super) const OTHERS: [(&str, &str); 32] = [
+pub(super) const OTHERS: [(&str, &str); 34] = [
     ("--all-tags", LATER),
     ("-a", LATER),
     ("--platform", LATER),
@@ -150,13 +135,15 @@ pub(super) const OTHERS: [(&str, &str); 32] = [
     ("--tlsverify", API),
     ("build", BUILDS),
     ("--no-trunc", LATER),
+    ("--checkpoint", NEVER),
+    ("--checkpoint-dir", NEVER),
 ];
 
 /// The refusal of something of docker's, if that is what was not understood.
 pub(super) fn explain(error: &clap::Error, arguments: &[OsString]) -> Option<Failure> {
     let (kind, table): (_, Vec<&(&str, &str)>) = match error.kind() {
         ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, VERBS.iter().chain(&OTHERS).collect()),
-        ErrorKind::UnknownArgument if arguments.iter().any(|word| word == "run") => {
+        ErrorKind::UnknownArgument if arguments.iter().any(|word| word == "run" || word == "create") => {
             (ContextKind::InvalidArg, RUN_FLAGS.iter().chain(&MORE_RUN_FLAGS).collect())
         }
         ErrorKind::UnknownArgument => (ContextKind::InvalidArg, OTHERS.iter().collect()),

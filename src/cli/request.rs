@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use conex_image::config::Execution;
 
 use super::{env_file, run_flags::RunFlags};
-use crate::{Choices, Engine, Failure, Network, Result, Shared, Tmpfs, Ulimit, choices::PATH, namespaces::ContainerId};
+use crate::{
+    Choices, Engine, Failure, Log, LogDriver, Network, Result, Shared, Signal, Tmpfs, Ulimit, choices::PATH,
+    namespaces::ContainerId,
+};
 
 /// The choices that `flags`, what the image says, and the words after it make of those with a root alone.
 pub(super) fn choices(
@@ -54,6 +57,8 @@ pub(super) fn choices(
         host_cgroups: flags.limits.host_cgroups()?,
         ulimits: flags.ulimit.iter().map(|text| ulimit(text)).collect::<Result<_>>()?,
         sysctls: pairs(&flags.sysctl, "sysctl")?,
+        log: log(flags)?,
+        stop_timeout_secs: flags.stop_timeout,
         stop_signal: flags.stop_signal.as_deref().map(signal).transpose()?.or_else(|| config.stop_signal.clone()),
         labels: labels(flags, config)?,
         annotations: pairs(&flags.annotation, "annotation")?,
@@ -247,16 +252,32 @@ fn no_new_privileges(options: &[String]) -> Result<bool> {
     Ok(on)
 }
 
-/// By name, with or without SIG, or by number.
+/// As it was written, if there is such a signal.
 fn signal(text: &str) -> Result<String> {
-    let upper = text.to_ascii_uppercase();
-    let name = if upper.starts_with("SIG") { upper.clone() } else { format!("SIG{upper}") };
-    let by_number = text.parse::<i32>().ok().filter(|number| (1..=64).contains(number)).is_some();
-    if by_number || name.parse::<nix::sys::signal::Signal>().is_ok() {
-        return Ok(text.to_owned());
+    Signal::parse(text).map(|_| text.to_owned())
+}
+
+fn log(flags: &RunFlags) -> Result<Log> {
+    let mut log = Log::default();
+    match flags.log_driver.as_deref() {
+        None | Some("" | "json-file") => {}
+        Some("none") => log.driver = LogDriver::None,
+        Some(other) => {
+            return Err(Failure::new(format!("there is no log driver {other:?}")).with_hint("json-file, none"));
+        }
     }
-    Err(Failure::new(format!("there is no signal {text:?}"))
-        .with_hint("signals are those of signal(7): TERM, SIGTERM, 15"))
+    for (key, value) in pairs(&flags.log_opt, "log-opt")? {
+        let refuse = |why: &str| Failure::new(format!("--log-opt {key}={value}: {why}"));
+        match key.as_str() {
+            "max-size" if value == "-1" => log.max_bytes = u64::MAX,
+            "max-size" => log.max_bytes = bytes(&value)?,
+            "max-file" => {
+                log.max_files = value.parse().ok().filter(|count| *count > 0).ok_or_else(|| refuse("no number"))?
+            }
+            _ => return Err(refuse("there is no such option").with_hint("max-size=10m, max-file=3")),
+        }
+    }
+    Ok(log)
 }
 
 #[cfg(test)]

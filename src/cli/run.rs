@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use conex_image::config::Execution;
 use rustix::{
     pipe::{PipeFlags, pipe_with},
@@ -16,16 +16,16 @@ use rustix::{
 };
 
 use super::{
-    attach::{Attach, Ending, Shown},
+    attach::{self, Attach, Ending, Shown},
     detach::Keys,
     explain::{Explain, Form},
     pull, request,
-    run_flags::RunFlags,
-    say::complain,
+    run_flags::{RunFlags, switch},
+    say::{complain, say},
+    start,
 };
 use crate::{
-    Begin, Choices, Created, Driver, Engine, Failure, Name, Paths, Result, image::Images, kernel::size_of,
-    overlay::obstacle,
+    Begin, Choices, Created, Driver, Engine, Failure, Name, Result, image::Images, kernel::size_of, overlay::obstacle,
 };
 
 /// Run a command in a new container
@@ -34,64 +34,110 @@ use crate::{
 pub(super) struct Run {
     #[command(flatten)]
     flags: RunFlags,
+    /// Leave it in the background and print its id
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
+          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
+    detach: bool,
+    /// Pass our signals on to it
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true",
+          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
+    sig_proxy: bool,
+    /// The keys that leave it running
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<String>,
+    /// Print every operation, with its time and the shell command that does the same
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
+    explain: Option<Form>,
+    /// Print what would be done and do nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Print help
-    #[arg(long, action = clap::ArgAction::Help)]
+    #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
     /// The image (with --rootfs, none), then the command and its arguments
     #[arg(trailing_var_arg = true, value_name = "IMAGE [COMMAND [ARG…]]")]
     words: Vec<String>,
 }
 
-/// The status where nobody saw the end.
-const UNSEEN: u8 = 255;
+/// Make a container and do not start it
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true, args_override_self = true)]
+pub(super) struct Create {
+    #[command(flatten)]
+    flags: RunFlags,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// The image (with --rootfs, none), then the command and its arguments
+    #[arg(trailing_var_arg = true, value_name = "IMAGE [COMMAND [ARG…]]")]
+    words: Vec<String>,
+}
+
 /// Docker's status where standard input must be a terminal and is none.
 const NO_TERMINAL: u8 = 1;
 
-pub(super) fn main(run: Run, paths: Paths) -> Result<u8> {
-    let Run { flags, words, .. } = run;
-    let attached = Attached::parse(&flags)?;
-    let name = flags.name.as_deref().filter(|name| !name.is_empty()).map(Name::parse).transpose()?;
-    let mut engine = super::open(paths)?;
+pub(super) fn main(run: &Run, engine: &mut Engine) -> Result<u8> {
+    let attached = Attached::parse(run)?;
+    let name = name(&run.flags)?;
     // Held until the container is written down.
-    let (choices, images) = choices(&flags, &words, &engine)?;
-    let explain = flags.explain.or(flags.dry_run.then_some(Form::Text)).map(Explain::new);
-    if let (true, Some(explain)) = (flags.dry_run, &explain) {
+    let (choices, images) = choices(&run.flags, &run.words, engine)?;
+    let explain = run.explain.or(run.dry_run.then_some(Form::Text)).map(Explain::new);
+    if let (true, Some(explain)) = (run.dry_run, &explain) {
         let done = engine.dry_run(&choices, explain.dry_kernel(), choices.terminal.then(size));
         explain.finish();
         return done.map(|()| 0);
     }
-    if flags.network.is_none() {
+    if run.flags.network.is_none() {
         complain("conex: no network: bridges come with chapter 6; until then --network none (this) or host");
     }
     let created = engine.create(choices.clone(), name.as_ref())?;
     drop(images);
-    write_id(&flags, &created)?;
-    let (theirs, ours) = input(&choices, &attached)?;
-    let begin = Begin { stdin: theirs, explain: explain.is_some(), size: size() };
-    let started = engine.start(created, begin)?;
-    let attach = Attach {
+    write_id(&run.flags, &created)?;
+    if run.detach {
+        return in_background(engine, created, explain.as_ref());
+    }
+    let (theirs, ours) = input(&choices, attached.input)?;
+    let started = engine.start(created, Begin { stdin: theirs, explain: explain.is_some(), size: size() })?;
+    let ending = Attach {
         stream: &started.stream,
         input: ours,
         types: choices.terminal && choices.stdin && attached.input,
         shown: Shown { output: attached.output, errors: attached.errors },
-        passes_signals: flags.sig_proxy,
+        passes_signals: run.sig_proxy,
         keys: attached.keys,
         removes: choices.remove,
         narration: explain.as_ref(),
-    };
-    match attach.run()? {
-        Ending::Status(status) => {
-            started.reap();
-            Ok(status)
-        }
-        Ending::Detached => Ok(0),
-        Ending::Lost => {
-            started.reap();
-            engine.reconcile()?;
-            let message = "the container's shim died, and the container with it; nobody saw how it ended";
-            Err(Failure { status: UNSEEN, ..Failure::new(message) })
-        }
     }
+    .run()?;
+    if ending != Ending::Detached {
+        started.reap();
+    }
+    attach::status(ending, engine)
+}
+
+pub(super) fn create(create: &Create, engine: &Engine) -> Result<u8> {
+    let name = name(&create.flags)?;
+    let (choices, images) = choices(&create.flags, &create.words, engine)?;
+    let created = engine.create(choices, name.as_ref())?;
+    drop(images);
+    write_id(&create.flags, &created)?;
+    say(created.id().as_str());
+    created.leave().map(|()| 0)
+}
+
+fn name(flags: &RunFlags) -> Result<Option<Name>> {
+    flags.name.as_deref().filter(|name| !name.is_empty()).map(Name::parse).transpose()
+}
+
+/// Comes back when its program runs.
+fn in_background(engine: &Engine, created: Created, explain: Option<&Explain>) -> Result<u8> {
+    let id = created.id().clone();
+    let begin = Begin { stdin: None, explain: explain.is_some(), size: size() };
+    let begun = start::up(&engine.start(created, begin)?.stream, explain);
+    begun.map(|()| {
+        say(id.as_str());
+        0
+    })
 }
 
 /// Which streams are attached, and the keys that detach.
@@ -103,8 +149,12 @@ struct Attached {
 }
 
 impl Attached {
-    fn parse(flags: &RunFlags) -> Result<Self> {
-        let keys = flags.detach_keys.as_deref().map_or_else(|| Ok(Keys::default()), Keys::parse)?;
+    fn parse(run: &Run) -> Result<Self> {
+        let flags = &run.flags;
+        if run.detach && !flags.attach.is_empty() {
+            return Err(Failure::new("-d and -a contradict each other"));
+        }
+        let keys = run.detach_keys.as_deref().map_or_else(|| Ok(Keys::default()), Keys::parse)?;
         let mut attached = Self { input: true, output: true, errors: true, keys };
         if !flags.attach.is_empty() {
             let streams: Vec<String> = flags.attach.iter().map(|stream| stream.to_ascii_lowercase()).collect();
@@ -115,7 +165,7 @@ impl Attached {
             (attached.input, attached.output, attached.errors) = (has("stdin"), has("stdout"), has("stderr"));
         }
         let switches = &flags.switches;
-        if switches.tty && switches.interactive && attached.input && !isatty(stdin()) {
+        if !run.detach && switches.tty && switches.interactive && attached.input && !isatty(stdin()) {
             let failure = Failure::new("standard input is no terminal, and -t with -i needs one");
             return Err(Failure {
                 status: NO_TERMINAL,
@@ -191,11 +241,11 @@ fn write_id(flags: &RunFlags, created: &Created) -> Result<()> {
 }
 
 /// A pipe to the container for our standard input, if it shall have one.
-fn input(choices: &Choices, attached: &Attached) -> Result<(Option<OwnedFd>, Option<OwnedFd>)> {
+pub(super) fn input(choices: &Choices, is_attached: bool) -> Result<(Option<OwnedFd>, Option<OwnedFd>)> {
     if !choices.stdin || choices.terminal {
         return Ok((None, None));
     }
     let (theirs, ours) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Failure::io("make a pipe", &errno.into()))?;
-    // Not attached: its end comes at once, since nobody can attach later yet.
-    Ok((Some(theirs), Some(ours).filter(|_| attached.input)))
+    // Not attached: its end comes at once.
+    Ok((Some(theirs), Some(ours).filter(|_| is_attached)))
 }

@@ -7,7 +7,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use super::{explain::Form, limit_flags::LimitFlags, pull::Pulling};
+use super::{limit_flags::LimitFlags, pull::Pulling};
 
 /// Docker's switches may also be written `--flag=false`.
 macro_rules! switches {
@@ -134,6 +134,15 @@ pub(super) struct RunFlags {
     /// The signal that asks it to stop
     #[arg(long, value_name = "SIGNAL")]
     pub(super) stop_signal: Option<String>,
+    /// How many seconds it has to stop before it is killed; -1 is for ever
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(super) stop_timeout: Option<i64>,
+    /// How its output is kept: json-file or none
+    #[arg(long, value_name = "DRIVER")]
+    pub(super) log_driver: Option<String>,
+    /// max-size=BYTES, max-file=COUNT
+    #[arg(long, value_name = "OPTION")]
+    pub(super) log_opt: Vec<String>,
     /// Data of yours: KEY[=VALUE]
     #[arg(short, long, value_name = "LABEL")]
     pub(super) label: Vec<String>,
@@ -146,22 +155,9 @@ pub(super) struct RunFlags {
     /// Write its id to a file
     #[arg(long, value_name = "FILE")]
     pub(super) cidfile: Option<PathBuf>,
-    /// Pass our signals on to it
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true",
-          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
-    pub(super) sig_proxy: bool,
-    /// The keys that leave it running
-    #[arg(long, value_name = "KEYS")]
-    pub(super) detach_keys: Option<String>,
     /// Attach to STDIN, STDOUT or STDERR only
     #[arg(short, long, value_name = "STREAM")]
     pub(super) attach: Vec<String>,
     #[command(flatten)]
     pub(super) pulling: Pulling,
-    /// Print every operation, with its time and the shell command that does the same
-    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text")]
-    pub(super) explain: Option<Form>,
-    /// Print what would be done and do nothing
-    #[arg(long)]
-    pub(super) dry_run: bool,
 }

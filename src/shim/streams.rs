@@ -20,14 +20,20 @@ pub(super) struct Streams {
     pub(super) output: Option<OwnedFd>,
     /// Standard error, where it is apart.
     pub(super) errors: Option<OwnedFd>,
+    /// What whoever attaches types into: the console, or a pipe whose last end is ours.
+    pub(super) input: Option<OwnedFd>,
 }
 
 impl Streams {
     /// Makes the container's streams this process's own three, for the clone to inherit; `silence` takes them back.
     pub(super) fn open(choices: &Choices, stdin: Option<OwnedFd>) -> io::Result<Self> {
         if choices.terminal {
-            return Ok(Self { output: None, errors: None });
+            return Ok(Self { output: None, errors: None, input: None });
         }
+        let (stdin, input) = match stdin {
+            None if choices.stdin => pipe_with(PipeFlags::CLOEXEC).map(|(theirs, ours)| (Some(theirs), Some(ours)))?,
+            came => (came, None),
+        };
         if let Some(stdin) = stdin {
             let_open_again(&stdin)?;
             dup2_stdin(&stdin)?;
@@ -36,13 +42,14 @@ impl Streams {
         dup2_stdout(&theirs)?;
         let (errors, theirs) = pipe()?;
         dup2_stderr(&theirs)?;
-        Ok(Self { output: Some(output), errors: Some(errors) })
+        Ok(Self { output: Some(output), errors: Some(errors), input })
     }
 
     /// Reads the console from now on, if the container has one.
     pub(super) fn watch(&mut self, console: Option<&OwnedFd>) {
         if let Some(console) = console.and_then(|console| console.try_clone().ok()) {
             // Read only when there is something, so it need not be non-blocking; the front end shares its state.
+            self.input = console.try_clone().ok();
             self.output = Some(console);
         }
     }

@@ -14,6 +14,7 @@ mod operation;
 pub mod operations;
 mod probe;
 mod reaper;
+mod signal;
 #[expect(unsafe_code, reason = "the only module that may: calls that neither rustix nor nix wraps safely")]
 mod sys;
 mod terminal;
@@ -27,5 +28,6 @@ pub use observer::{Observer, Record, Side, Step};
 pub use operation::{Equivalent, Operation};
 pub use probe::may_mount;
 pub use reaper::{block_signals, expect_children, serve_as_init, unblock_signals};
+pub use signal::signal_process;
 pub use terminal::{RawMode, Relayed, relay, size_of};
 pub use words::{panic_text, quoted};

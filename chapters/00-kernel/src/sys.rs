@@ -15,6 +15,14 @@ use nix::sched::CloneFlags;
 
 use crate::operations::{BpfInstruction, EbpfInstruction};
 
+/// Sends a signal to a process, also one of those that have a number alone.
+pub(crate) fn signal_process(pidfd: BorrowedFd<'_>, number: i32) -> io::Result<()> {
+    let (nothing, flags) = (ptr::null::<libc::siginfo_t>(), 0);
+    // SAFETY: the kernel checks all integers, and a null pointer means that nothing goes along.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), number, nothing, flags) };
+    if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// What clone3(2) shall do beyond making a process.
 #[derive(Clone, Copy)]
 pub(crate) struct CloneArgs<'a> {

@@ -1,0 +1,48 @@
+//! `conex container`: every verb about containers under one name.
+
+use clap::Subcommand;
+
+use super::{commit, diff, kill, logs, ps, reattach, rename, rm, run, start, stop, wait};
+use crate::{Engine, Result};
+
+/// Manage containers
+#[derive(Subcommand)]
+pub(super) enum Container {
+    Attach(reattach::Reattach),
+    Commit(commit::Commit),
+    Create(Box<run::Create>),
+    Diff(diff::Diff),
+    Kill(kill::Kill),
+    Logs(logs::Logs),
+    #[command(aliases = ["list", "ps"])]
+    Ls(ps::Ps),
+    Prune(rm::Prune),
+    Rename(rename::Rename),
+    Restart(stop::Restart),
+    #[command(alias = "remove")]
+    Rm(rm::Rm),
+    Run(Box<run::Run>),
+    Start(start::Start),
+    Stop(stop::Stop),
+    Wait(wait::Wait),
+}
+
+pub(super) fn main(container: Container, engine: &mut Engine) -> Result<u8> {
+    match container {
+        Container::Attach(attach) => reattach::main(&attach, engine),
+        Container::Commit(commit) => commit::main(&commit, engine),
+        Container::Create(create) => run::create(&create, engine),
+        Container::Diff(diff) => diff::main(&diff, engine),
+        Container::Kill(kill) => kill::main(&kill, engine),
+        Container::Logs(logs) => logs::main(&logs, engine),
+        Container::Ls(ps) => ps::main(&ps, engine),
+        Container::Prune(prune) => rm::prune(&prune, engine),
+        Container::Rename(rename) => rename::main(&rename, engine),
+        Container::Restart(restart) => stop::restart(&restart, engine),
+        Container::Rm(rm) => rm::main(&rm, engine),
+        Container::Run(run) => run::main(&run, engine),
+        Container::Start(start) => start::main(&start, engine),
+        Container::Stop(stop) => stop::main(&stop, engine),
+        Container::Wait(wait) => wait::main(&wait, engine),
+    }
+}

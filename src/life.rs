@@ -1,0 +1,140 @@
+//! What becomes of a container after it was made: started again, asked to end, killed, waited for, renamed.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{Errno, retry_on_intr},
+};
+
+use crate::{
+    choices::Choices,
+    control,
+    engine::{Created, Engine},
+    failure::{Failure, Result},
+    lock::Lock,
+    name::Name,
+    namespaces::ContainerId,
+    signal::Signal,
+    state::{State, Status},
+    stream::{Frame, Stream},
+};
+
+/// How long somebody waits for a container to end by itself; `None` is for ever.
+pub type Patience = Option<Duration>;
+
+impl Engine {
+    /// Takes a container that does not run, so that it can be started; `None` if it runs.
+    pub fn take(&self, id: &ContainerId) -> Result<Option<Created>> {
+        let paths = self.paths();
+        Choices::read(paths, id)?;
+        let Some(lock) = Lock::create_again(paths, id)? else { return Ok(None) };
+        State::starting().write(paths, id)?;
+        Ok(Some(Created::again(id.clone(), paths.clone(), lock)))
+    }
+
+    /// A conversation with the shim of a container; `None` if it does not run.
+    pub fn connect(&self, id: &ContainerId) -> Result<Option<Stream>> {
+        let failed = |error| Failure::io(format_args!("talk to container {}", id.short()), &error);
+        for _ in 0..STARTING_TRIES {
+            if let Some(stream) = control::connect(self.paths(), id).map_err(failed)? {
+                return Ok(Some(stream));
+            }
+            // Between its birth and its socket.
+            let state = State::read(self.paths(), id);
+            if !state.is_ok_and(|state| matches!(state.status, Status::Starting | Status::Running)) {
+                return Ok(None);
+            }
+            std::thread::sleep(STEP);
+        }
+        Err(Failure::new(format!("container {} does not answer", id.short())))
+    }
+
+    /// Sends a signal to the first process of a container that runs.
+    pub fn signal(&self, id: &ContainerId, signal: Signal) -> Result<()> {
+        let not_running = || Failure::new(format!("container {} is not running", id.short()));
+        let process = self.process(id)?.ok_or_else(not_running)?;
+        match signal.send(process.as_fd()) {
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Err(not_running()),
+            sent => sent.map_err(|error| Failure::io(format_args!("signal container {}", id.short()), &error)),
+        }
+    }
+
+    /// Asks a container to end, and kills it if it does not in time. One that does not run has done so already.
+    pub fn stop(&self, id: &ContainerId, signal: Signal, patience: Patience) -> Result<()> {
+        let Some(process) = self.process(id)? else { return Ok(()) };
+        let sent = signal.send(process.as_fd());
+        // Who can't hear need not be waited for long.
+        let patience = if sent.is_ok() { patience } else { Some(UNHEARD) };
+        if !ends_within(&process, patience)? {
+            let _ = Signal::KILL.send(process.as_fd());
+        }
+        self.wait(id).map(drop)
+    }
+
+    /// Waits until a container does not run any more; how it ended.
+    pub fn wait(&self, id: &ContainerId) -> Result<u8> {
+        if let Some(stream) = self.connect(id)? {
+            loop {
+                match stream.receive() {
+                    Ok(Some((Frame::Exited(code), _))) => return Ok(code),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => break,
+                }
+            }
+        }
+        // Its shim died, perhaps: whoever comes next finishes for it, once the kernel has let go of its lock.
+        for _ in 0..STARTING_TRIES {
+            let state = State::read(self.paths(), id)?;
+            if !matches!(state.status, Status::Starting | Status::Running) {
+                return Ok(state.exit_code.unwrap_or_default());
+            }
+            crate::reconcile::one(self, id)?;
+            std::thread::sleep(STEP);
+        }
+        Err(Failure::new(format!("container {} does not end", id.short())))
+    }
+
+    /// Gives a container another name.
+    pub fn rename(&self, id: &ContainerId, name: &Name) -> Result<()> {
+        let paths = self.paths();
+        let choices = Choices::read(paths, id)?;
+        if choices.name == name.as_str() {
+            return Err(Failure::new(format!("container {} has that name already", id.short())));
+        }
+        name.claim(paths, id)?;
+        let renamed = Choices { name: name.as_str().to_owned(), ..choices.clone() }.write(paths, id);
+        let old = if renamed.is_ok() { Name::parse(&choices.name)? } else { name.clone() };
+        old.release(paths, id).and(renamed)
+    }
+
+    /// The first process of a container, if it runs; waits while it is being born.
+    fn process(&self, id: &ContainerId) -> Result<Option<OwnedFd>> {
+        for _ in 0..STARTING_TRIES {
+            let state = State::read(self.paths(), id)?;
+            match (state.status, state.process) {
+                (Status::Starting, _) => std::thread::sleep(STEP),
+                (_, Some(process)) => return Ok(process.hold()),
+                (_, None) => return Ok(None),
+            }
+        }
+        Err(Failure::new(format!("container {} does not come up", id.short())))
+    }
+}
+
+const STEP: Duration = Duration::from_millis(2);
+const STARTING_TRIES: u32 = 5_000;
+/// Docker's patience with a container that could not be asked.
+const UNHEARD: Duration = Duration::from_secs(2);
+
+fn ends_within(process: &OwnedFd, patience: Patience) -> Result<bool> {
+    let deadline = patience.map(|patience| Instant::now() + patience);
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    let limit = left.map(|left| Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() });
+    let mut fds = [PollFd::new(process, PollFlags::IN)];
+    let ready = retry_on_intr(|| poll(&mut fds, limit.as_ref()));
+    ready.map(|ready| ready > 0).map_err(|errno| Failure::io("wait for a container", &errno.into()))
+}
