@@ -173,24 +173,6 @@ impl Engine {
         Stack::new(&Choices::read(&self.paths, id)?, &self.paths)?.changes(&self.host(Kernel::quiet()), id)
     }
 
-    /// Does something while the container's processes stand still, if there are any.
-    pub(crate) fn while_frozen<T>(
-        &self,
-        choices: &Choices,
-        id: &ContainerId,
-        act: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        let running = State::read(&self.paths, id).is_ok_and(|state| state.status == Status::Running);
-        if !running {
-            return act();
-        }
-        let (stack, kernel) = (Stack::new(choices, &self.paths)?, Kernel::quiet());
-        stack.cgroup().freeze(&kernel, id)?;
-        let done = act();
-        stack.cgroup().thaw(&kernel, id)?;
-        done
-    }
-
     /// Takes a container away.
     pub fn remove(&self, word: &str, force: Force) -> Result<ContainerId> {
         let id = self.find(word)?;

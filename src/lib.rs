@@ -11,6 +11,7 @@ mod engine;
 mod exec;
 mod failure;
 mod files;
+mod freeze;
 #[cfg(feature = "cli")]
 mod image;
 #[cfg(not(feature = "shim"))]

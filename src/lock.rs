@@ -73,13 +73,7 @@ impl Lock {
 
     /// Takes the lock of a container that has a run directory, if nobody has it; `None` if somebody has, or there is none.
     pub(crate) fn try_take(paths: &Paths, id: &ContainerId) -> Result<Option<Self>> {
-        let path = paths.lock(id);
-        let Ok(lock) = OpenOptions::new().read(true).write(true).open(&path) else { return Ok(None) };
-        match lock.try_lock() {
-            Ok(()) => Ok(is_at(&lock, &path).then_some(Self(lock))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(Failure::io(format_args!("lock {}", path.display()), &error)),
-        }
+        Ok(try_existing(&paths.lock(id))?.map(Self))
     }
 }
 
@@ -126,6 +120,16 @@ pub(crate) fn try_exclusive(path: &Path) -> Result<Option<File>> {
     }
 }
 
+/// Holds a file's lock alone, if it is there and nobody has it now.
+pub(crate) fn try_existing(path: &Path) -> Result<Option<File>> {
+    let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(is_at(&file, path).then_some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Failure::io(format_args!("lock {}", path.display()), &error)),
+    }
+}
+
 /// Holds a file's lock together with others that only look, until dropped; waits for it.
 pub(crate) fn shared(path: &Path) -> Result<File> {
     let failed = |error: std::io::Error| Failure::io(format_args!("lock {}", path.display()), &error);
@@ -139,7 +143,7 @@ fn open(path: &Path) -> std::io::Result<File> {
 }
 
 /// Whether the file that was locked is still the one that others would lock.
-fn is_at(lock: &File, path: &Path) -> bool {
+pub(crate) fn is_at(lock: &File, path: &Path) -> bool {
     let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let ours = lock.metadata().map(inode).ok();
     ours.is_some() && ours == fs::metadata(path).map(inode).ok()

@@ -14,10 +14,12 @@ mod reference;
 mod secret;
 mod session;
 mod settings;
+mod tls;
 mod token;
 mod transport;
 mod trust;
 mod upload;
+mod verifier;
 
 pub use blob::{Blob, Progress, Sink};
 pub use client::{Client, Repository};

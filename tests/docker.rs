@@ -1,41 +1,60 @@
 //! What conex does beside what docker does: exit codes, what a process sees, names. Every difference is intended, and
-//! listed here. Docker's daemon comes from `cargo xtask peers`.
+//! listed here.
 
 #![forbid(unsafe_code)]
 
+#[path = "judges/aside.rs"]
+mod aside;
+#[path = "judges/docker.rs"]
+#[allow(dead_code, reason = "the judges of images use the rest")]
+mod docker;
+#[path = "judges/peer.rs"]
+#[allow(dead_code, reason = "the judges of images use the rest")]
+mod peer;
 mod rig;
 
-use std::{
-    collections::BTreeSet,
-    process::{Command, ExitCode},
-};
+use std::{collections::BTreeSet, process::ExitCode};
 
+use docker::Docker;
 use rig::{conex, image};
 use testkit::{Case, DESCRIBE, Output, TestHost, facts};
 
 fn main() -> ExitCode {
-    const VARIABLE: &str = "CONEX_PEER_DOCKER";
-    const PEERS: &str = "cargo xtask peers -- cargo test --test docker";
+    const PROGRAMS: &[&str] = &["dockerd", "docker", "unshare"];
     testkit::run(
         &[
-            Case::root("exit_codes_are_docker_s", exit_codes).within(VARIABLE, PEERS),
-            Case::root("a_process_sees_what_it_sees_in_docker_s_container", sees).within(VARIABLE, PEERS),
-            Case::root("names_and_ids_have_docker_s_forms", names).within(VARIABLE, PEERS),
+            Case::root("exit_codes_are_docker_s", exit_codes).with(PROGRAMS).with_cgroups(),
+            Case::root("a_process_sees_what_it_sees_in_docker_s_container", sees).with(PROGRAMS).with_cgroups(),
+            Case::root("names_and_ids_have_docker_s_forms", names).with(PROGRAMS).with_cgroups(),
         ],
         rig::PROGRAMS,
     )
 }
 
-/// The same words to both; `IMAGE` stands for an image of busybox.
-fn both(test: &TestHost, flags: &[&str], words: &[&str]) -> (Output, Output) {
-    let ours = [&["run", "--rm", "--network", "none"], flags, &["box", "busybox"], words].concat();
-    let theirs = [&["run", "--rm", "--network", "none"], flags, &["peer", "/bin/busybox"], words].concat();
-    let mut docker = Command::new("docker");
-    (conex(test, &ours), test.run(docker.args(theirs)))
+/// The same words to both, with the same image of busybox.
+struct Both<'a> {
+    test: &'a TestHost,
+    docker: Docker<'a>,
+}
+
+impl<'a> Both<'a> {
+    fn start(test: &'a TestHost) -> Self {
+        image(test);
+        let docker = Docker::start(test);
+        let archive = test.directory("files").join("box.tar").display().to_string();
+        conex(test, &["save", "-o", &archive, "box"]).success();
+        docker.ask(&["load", "--quiet", "--input", &archive]).success();
+        Self { test, docker }
+    }
+
+    fn run(&self, flags: &[&str], words: &[&str]) -> (Output, Output) {
+        let words = [&["run", "--rm", "--network", "none"], flags, &["box", "busybox"], words].concat();
+        (conex(self.test, &words), self.docker.ask(&words))
+    }
 }
 
 fn exit_codes(test: &TestHost) {
-    image(test);
+    let both = Both::start(test);
     let table: [(&[&str], &[&str]); 12] = [
         (&[], &["true"]),
         (&[], &["sh", "-c", "exit 7"]),
@@ -51,7 +70,7 @@ fn exit_codes(test: &TestHost) {
         (&["-w", "relative"], &["true"]),
     ];
     for (flags, words) in table {
-        let (ours, theirs) = both(test, flags, words);
+        let (ours, theirs) = both.run(flags, words);
         if flags == ["--init"] && theirs.err.contains("docker-init") {
             testkit::say("  --init is not compared: this docker has no init");
             continue;
@@ -61,8 +80,8 @@ fn exit_codes(test: &TestHost) {
 }
 
 fn sees(test: &TestHost) {
-    image(test);
-    let (ours, theirs) = both(test, &["-h", "box", "-e", "A=1"], &["sh", "-c", DESCRIBE]);
+    let both = Both::start(test);
+    let (ours, theirs) = both.run(&["-h", "box", "-e", "A=1"], &["sh", "-c", DESCRIBE]);
     let (ours, theirs) = (facts(&ours.success()), facts(&theirs.success()));
     let only = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
         these.difference(those).filter(|fact| !is_intended(fact)).cloned().collect::<Vec<_>>()
@@ -88,11 +107,11 @@ fn is_intended(fact: &str) -> bool {
 }
 
 fn names(test: &TestHost) {
-    image(test);
+    let both = Both::start(test);
     for name in ["a", "ab", "a.b", "a_b", "-ab", "a b", "a/b", "ä1", "0-x", "_a"] {
-        let (ours, theirs) = both(test, &["--name", name], &["true"]);
+        let (ours, theirs) = both.run(&["--name", name], &["true"]);
         assert_eq!(ours.status, theirs.status, "{name}\n{}{}", ours.err, theirs.err);
     }
-    let (ours, theirs) = both(test, &[], &["sh", "-c", "hostname | wc -c; echo $HOSTNAME | wc -c"]);
+    let (ours, theirs) = both.run(&[], &["sh", "-c", "hostname | wc -c; echo $HOSTNAME | wc -c"]);
     assert_eq!(ours.success(), theirs.success());
 }

@@ -6,19 +6,21 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::place;
-
 /// At `debian` in the directory; made whole or not at all.
 pub(crate) fn make(directory: &Path) -> io::Result<PathBuf> {
     let (whole, making) = (directory.join("debian"), directory.join("debian.making"));
     if whole.is_dir() {
         return Ok(whole);
     }
-    let debootstrap = place::find("debootstrap").ok_or_else(|| io::Error::other("debootstrap is not installed"))?;
     let _ = fs::remove_dir_all(&making);
-    place::say("making a Debian root, once");
-    let mut command = Command::new(debootstrap);
-    command.args(["--variant=minbase", "bookworm"]).arg(&making).args(mirror()).stdout(Stdio::null());
+    testkit::say("making a Debian root, once");
+    // What it mounts is nobody else's.
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "debootstrap", "--variant=minbase", "bookworm"])
+        .arg(&making)
+        .args(mirror())
+        .stdout(Stdio::null());
     let status = command.status()?;
     if !status.success() {
         return Err(io::Error::other(format!("debootstrap: {status}")));

@@ -7,6 +7,7 @@ use crate::{
     choices::Choices,
     cli::Change,
     failure::{Failure, Result},
+    freeze,
     namespaces::ContainerId,
 };
 
@@ -33,7 +34,7 @@ pub(crate) fn commit(images: &Images<'_>, id: &ContainerId, asked: &Commit) -> R
         return Err(Failure::new(message).with_hint("tar it, and conex import it"));
     };
     let layer = match asked.pause {
-        Pause::Yes => images.engine.while_frozen(&choices, id, || layer(images, id))?,
+        Pause::Yes => freeze::during(images.paths, id, || layer(images, id))?,
         Pause::No => layer(images, id)?,
     };
     let (mut manifest, mut config) = images.documents(&image)?;

@@ -93,7 +93,7 @@ impl Repository<'_> {
         for mirror in Endpoint::mirrors(self.reference.host(), &self.client.settings) {
             match ask(&self.client.session(mirror)) {
                 Ok(answer) => return Ok(answer),
-                Err(Reason::Here(why)) => return Err(Reason::Here(why)),
+                Err(reason @ Reason::Here { .. }) => return Err(reason),
                 Err(_) => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{fmt, io, time::Duration};
 
-use crate::{Failure, kernel::errno_words};
+use crate::Failure;
 
 /// What every request of a client returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -104,7 +104,7 @@ pub enum Reason {
         /// The registry's host.
         host: String,
     },
-    /// The certificate is one to sign others with: TLS as we have it takes none for a server's, though docker does.
+    /// The certificate is one to sign others with: only one that lies in the host's own directory is taken for a server's.
     #[error("the certificate of {host} is an authority's, not a server's")]
     Authority {
         /// The registry's host.
@@ -127,15 +127,19 @@ pub enum Reason {
         what: String,
     },
     /// This machine could not do its part: read a file, write a blob.
-    #[error("{0}")]
-    Here(String),
+    #[error("{said}")]
+    Here {
+        /// What, and why.
+        said: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
 }
 
 impl Reason {
     /// A file of this machine's that could not be read or written.
     pub(super) fn here(operation: impl fmt::Display, error: &io::Error) -> Self {
-        let cause = error.raw_os_error().map_or_else(|| error.to_string(), errno_words);
-        Self::Here(format!("{operation}: {cause}"))
+        Failure::io(operation, error).into()
     }
 
     pub(super) fn wrong(host: &str, what: impl Into<String>) -> Self {
@@ -167,6 +171,7 @@ impl Reason {
     /// What to do about it.
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Here { hint, .. } => return hint.clone(),
             Self::NotFound { .. } => "look at its spelling; what is private is not there for strangers".to_owned(),
             Self::Unauthorized { host, .. } => format!("conex login {host}"),
             Self::Denied { host, .. } => format!("log in as somebody who may: conex login {host}"),
@@ -180,9 +185,15 @@ impl Reason {
             Self::Unsigned { host } => {
                 format!("put the certificate of who signed it into /etc/docker/certs.d/{host}/ca.crt")
             }
-            Self::Authority { .. } => "make it anew with openssl's -addext basicConstraints=CA:FALSE".to_owned(),
+            Self::Authority { host } => format!("put this certificate itself into /etc/docker/certs.d/{host}/ca.crt"),
             _ => return None,
         })
+    }
+}
+
+impl From<Failure> for Reason {
+    fn from(failure: Failure) -> Self {
+        Self::Here { said: failure.message, hint: failure.hint }
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     token::{Scope, Tokens},
     transport::{Body, Request, Response, Transport},
 };
+use crate::Failure;
 
 /// One endpoint, and what was learnt about it.
 pub(super) struct Session {
@@ -69,7 +70,7 @@ impl Session {
     /// The URL of something below `/v2/`.
     pub(super) fn url(&self, path: &str) -> Outcome<Uri> {
         let url = location::parse(&format!("{}{path}", self.contact()?.base));
-        url.ok_or_else(|| Reason::Here(format!("{path:?} is no path of a URL")))
+        url.ok_or_else(|| Failure::new(format!("{path:?} is no path of a URL")).into())
     }
 
     /// Tries again what may succeed in a moment.
@@ -197,11 +198,9 @@ impl Session {
     fn make_contact(&self) -> Outcome<Contact> {
         let login = match &self.login {
             Identity::Given(login) => Some(login.clone()),
-            Identity::Kept(logins) => {
-                logins.find(&self.endpoint.host).map_err(|failure| Reason::Here(failure.to_string()))?
-            }
+            Identity::Kept(logins) => logins.find(&self.endpoint.host)?,
         };
-        let mut result = Err(Reason::Here(format!("{:?} is no host", self.endpoint.authority)));
+        let mut result = Err(Failure::new(format!("{:?} is no host", self.endpoint.authority)).into());
         for scheme in self.endpoint.schemes {
             let Some(base) = location::parse(&format!("{scheme}://{}/v2/", self.endpoint.authority)) else { break };
             let answer = self.transport.exchange(&Request::new(Method::GET, base.clone(), Body::None), None);

@@ -4,20 +4,26 @@ use std::{
     cell::RefCell,
     collections::BTreeMap,
     io::{self, Read},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustls::{CertificateError, InvalidMessage};
 use ureq::{
     Agent, SendBody,
     http::{HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, Uri, header::AUTHORIZATION},
+    unversioned::{
+        resolver::DefaultResolver,
+        transport::{ConnectProxyConnector, Connector, TcpConnector},
+    },
 };
 
 use super::{
     error::{Outcome, Reason},
     secret::Secret,
     settings::{Patience, Settings},
+    tls::Tls,
     trust::{Trust, is_loopback},
+    verifier::is_of_authority,
 };
 
 /// Connections to any host, each with what it is trusted by.
@@ -101,7 +107,6 @@ impl Transport {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .tls_config(self.trust.tls(host)?)
             .timeout_connect(stall)
             .timeout_per_read(stall)
             .timeout_per_write(stall)
@@ -112,7 +117,9 @@ impl Transport {
             // No proxy reaches this machine's own services.
             config = config.proxy(None);
         }
-        let agent: Agent = config.build().into();
+        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+        let connector = connector.chain(Tls(Arc::new(self.trust.tls(host)?)));
+        let agent = Agent::with_parts(config.build(), connector, DefaultResolver::default());
         agents.insert(host.to_owned(), agent.clone());
         Ok(agent)
     }
@@ -237,7 +244,6 @@ pub(super) fn reason(host: &str, error: ureq::Error) -> Reason {
     match error {
         ureq::Error::HostNotFound => Reason::NoSuchHost { host },
         ureq::Error::Timeout(_) => Reason::Stalled { host },
-        ureq::Error::Rustls(error) => tls(host, &error),
         ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(error) => tls(host, error),
             None => broken(host, &error),
@@ -264,10 +270,7 @@ fn tls(host: String, error: &rustls::Error) -> Reason {
     match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Reason::PlainHttp { host },
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Reason::Unsigned { host },
-        // The error's own type belongs to a crate below rustls, and is not to be had from it.
-        rustls::Error::InvalidCertificate(CertificateError::Other(why)) if why.to_string() == "CaUsedAsEndEntity" => {
-            Reason::Authority { host }
-        }
+        error if is_of_authority(error) => Reason::Authority { host },
         rustls::Error::InvalidCertificate(why) => Reason::Certificate { host, why: why.to_string() },
         error => Reason::Broken { host, cause: error.to_string() },
     }

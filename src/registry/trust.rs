@@ -8,23 +8,26 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use rustls::crypto::ring;
-use ureq::{
-    http::Uri,
-    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
 };
+use ureq::http::Uri;
 
 use super::{
     error::{Outcome, Reason},
     settings::{Range, Settings},
+    verifier::{Belief, Verifier},
 };
+use crate::Failure;
 
 /// What `Settings` say about it, and what was read already.
 pub(super) struct Trust {
     directories: Vec<PathBuf>,
     insecure: Vec<String>,
     ranges: Vec<Range>,
-    machine: OnceLock<Vec<Certificate<'static>>>,
+    machine: OnceLock<Vec<CertificateDer<'static>>>,
 }
 
 /// Where distributions keep the authorities: Debian, Fedora, SUSE.
@@ -58,24 +61,35 @@ impl Trust {
     }
 
     /// What HTTPS with this host begins with.
-    pub(super) fn tls(&self, authority: &str) -> Outcome<TlsConfig> {
-        let config = TlsConfig::builder().unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()));
+    pub(super) fn tls(&self, authority: &str) -> Outcome<ClientConfig> {
+        let provider = Arc::new(ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let verifier = Arc::new(Verifier { belief: self.belief(authority)?, algorithms });
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let config = config.map_err(|error| Reason::from(Failure::new(error.to_string())))?;
+        Ok(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    }
+
+    fn belief(&self, authority: &str) -> Outcome<Belief> {
         if self.is_insecure(authority) {
-            return Ok(config.disable_verification(true).build());
+            return Ok(Belief::Anyone);
         }
-        let mut roots = self.of_host(authority)?;
-        roots.extend_from_slice(match self.machine.get() {
+        let own = self.of_host(authority)?;
+        let machine = match self.machine.get() {
             Some(machine) => machine,
             None => {
                 let read = of_machine()?;
                 self.machine.get_or_init(|| read)
             }
-        });
-        Ok(config.root_certs(RootCerts::from(roots)).build())
+        };
+        let mut roots = RootCertStore::empty();
+        // Among a machine's there may be some that are not understood.
+        roots.add_parsable_certificates(own.iter().chain(machine).cloned());
+        Ok(Belief::These { roots, own })
     }
 
     /// All `*.crt` of a host's directories.
-    fn of_host(&self, authority: &str) -> Outcome<Vec<Certificate<'static>>> {
+    fn of_host(&self, authority: &str) -> Outcome<Vec<CertificateDer<'static>>> {
         let mut found = Vec::new();
         // A host of dots alone would be another directory; a name that resolves has a letter or digit first.
         let is_name = authority.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
@@ -95,7 +109,7 @@ impl Trust {
     }
 }
 
-fn of_machine() -> Outcome<Vec<Certificate<'static>>> {
+fn of_machine() -> Outcome<Vec<CertificateDer<'static>>> {
     if let Some(file) = std::env::var_os("SSL_CERT_FILE") {
         return read(Path::new(&file));
     }
@@ -104,14 +118,10 @@ fn of_machine() -> Outcome<Vec<Certificate<'static>>> {
     file.map_or(Ok(Vec::new()), read)
 }
 
-fn read(path: &Path) -> Outcome<Vec<Certificate<'static>>> {
+fn read(path: &Path) -> Outcome<Vec<CertificateDer<'static>>> {
     let bytes = fs::read(path).map_err(|error| Reason::here(format_args!("read {}", path.display()), &error))?;
-    let certificates = parse_pem(&bytes).filter_map(|item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-        Ok(_) => None,
-        Err(error) => Some(Err(Reason::Here(format!("read {}: {error}", path.display())))),
-    });
-    certificates.collect()
+    let certificates = CertificateDer::pem_slice_iter(&bytes).collect::<Result<_, _>>();
+    certificates.map_err(|error| Failure::new(format!("read {}: {error}", path.display())).into())
 }
 
 /// Whether a host, with or without its port, is this machine.

@@ -17,6 +17,7 @@ use super::{
     session::Session,
     transport::{Body, Request, Response},
 };
+use crate::Failure;
 
 /// What is sent: opened as often as need be, and read from the given byte on.
 pub trait Source {
@@ -55,7 +56,7 @@ impl Repository<'_> {
         let mount = || {
             let session = self.origin();
             let url = session.url(&self.path("blobs/uploads/"))?;
-            let wrong = || Reason::Here(format!("{from:?} is no repository"));
+            let wrong = || Reason::from(Failure::new(format!("{from:?} is no repository")));
             let url = location::with_query(&url, "mount", &digest.to_string()).ok_or_else(wrong)?;
             let url = location::with_query(&url, "from", from).ok_or_else(wrong)?;
             let scope = self.push_scope().and(super::token::Scope::pull(from));
@@ -87,7 +88,9 @@ impl Repository<'_> {
         };
         match sent {
             // The last answer may have got lost, and all be well.
-            Err(reason) if !matches!(reason, Reason::Here(_)) && self.has_blob(&blob.digest).unwrap_or(false) => Ok(()),
+            Err(reason) if !matches!(reason, Reason::Here { .. }) && self.has_blob(&blob.digest).unwrap_or(false) => {
+                Ok(())
+            }
             other => other.map_err(|reason| reason.when(format_args!("push blob {} of {self}", blob.digest))),
         }
     }

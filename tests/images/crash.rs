@@ -1,15 +1,17 @@
 //! Whoever is killed whenever, and several at once: nothing half is ever used, and nothing is lost.
 
 use std::{
-    path::Path,
-    process::Stdio,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal};
 use testkit::{TestHost, wait_until};
 
 use super::{at, blobs, forget, layers, online, run};
-use crate::rig::{command, conex, image, is_clean};
+use crate::rig::{command, conex, image, is_clean, roots};
 
 /// Method: each verb is killed at many moments; then the same verb to its end, and everything works and nothing is left.
 pub(crate) fn killed(test: &TestHost) {
@@ -54,12 +56,106 @@ pub(crate) fn killed(test: &TestHost) {
     assert!(is_clean(test));
 }
 
-fn strike(test: &TestHost, verb: &[&str], after: Duration) {
+/// What it had said by then.
+fn strike(test: &TestHost, verb: &[&str], after: Duration) -> String {
     let started = Instant::now();
-    let mut child = command(test, verb).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    let mut child = command(test, verb).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("started");
     std::thread::sleep(after.saturating_sub(started.elapsed()));
     let _ = child.kill();
-    child.wait().expect("ended");
+    String::from_utf8_lossy(&child.wait_with_output().expect("ended").stdout).into_owned()
+}
+
+/// A container called `cc` that has written so many MiB, and goes on writing.
+struct Busy<'a> {
+    test: &'a TestHost,
+    running: Child,
+    id: String,
+}
+
+impl<'a> Busy<'a> {
+    fn start(test: &'a TestHost, mib: u32) -> Self {
+        image(test);
+        let big = format!("busybox dd if=/dev/urandom of=/big bs=1M count={mib}");
+        let script = format!("{big}; while echo x >>/count; do busybox usleep 500; done");
+        let words = ["run", "--name", "cc", "--network", "none", "box", "busybox", "sh", "-c", &script];
+        let running = command(test, &words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+        let mut busy = Self { test, running, id: String::new() };
+        wait_until("the container counts", || {
+            busy.id = conex(test, &["ps", "-q", "--no-trunc"]).out.trim().to_owned();
+            !busy.id.is_empty() && busy.count() > 0
+        });
+        busy
+    }
+
+    /// How far it has counted.
+    fn count(&self) -> u64 {
+        let file = roots(self.test).0.join("containers").join(&self.id).join("upper/count");
+        file.metadata().map_or(0, |file| file.len())
+    }
+
+    fn goes_on(&self) {
+        let before = self.count();
+        wait_until("the container goes on", || self.count() > before);
+    }
+
+    /// What whoever makes it stand still has there.
+    fn frozen(&self) -> PathBuf {
+        roots(self.test).1.join(&self.id).join("frozen")
+    }
+
+    fn is_still(&self) -> bool {
+        let before = self.count();
+        std::thread::sleep(Duration::from_millis(50));
+        self.count() == before
+    }
+
+    fn end(mut self) {
+        conex(self.test, &["rm", "-f", "cc"]).success();
+        self.running.wait().expect("ended");
+    }
+}
+
+const COMMITS: u32 = 16;
+
+/// Method: commits are killed, at moments that cover a whole one. The next command, whichever it is, lets the container go on.
+pub(crate) fn killed_commit(test: &TestHost) {
+    let busy = Busy::start(test, 8);
+    let started = Instant::now();
+    let first = conex(test, &["commit", "cc", "first"]).success();
+    let whole = started.elapsed();
+    assert!(!busy.frozen().exists());
+    let mut stood = 0;
+    for moment in 0..COMMITS {
+        let name = format!("kept:{moment}");
+        let said = strike(test, &["commit", "cc", &name], whole * moment / (COMMITS - 2));
+        stood += u32::from(busy.frozen().exists() && busy.is_still());
+        let listed = conex(test, &["images", "-q", "--no-trunc", &name]).success();
+        assert!(said.is_empty() || said == listed, "{moment}: {said} was acknowledged, and {listed} is there");
+        assert!(!busy.frozen().exists(), "{moment}");
+        busy.goes_on();
+        if !listed.is_empty() {
+            let told = run(test, &name, &["busybox", "sh", "-c", "busybox wc -c </big"]);
+            assert_eq!(told.out, format!("{}\n", 8 << 20), "{moment}: {told:?}");
+        }
+    }
+    testkit::say(&format!("  {stood} of {COMMITS} were killed while the container stood still"));
+    assert!(stood > 0);
+    assert_eq!(conex(test, &["images", "-q", "--no-trunc", "first"]).success(), first);
+    busy.end();
+    forget(test);
+    assert!(is_clean(test));
+}
+
+pub(crate) fn interrupted_commit(test: &TestHost) {
+    let busy = Busy::start(test, 32);
+    let mut commit = command(test, &["commit", "cc"]).stdout(Stdio::null()).spawn().expect("started");
+    wait_until("the container stands still", || busy.frozen().exists());
+    rustix::process::kill_process(Pid::from_child(&commit), Signal::INT).expect("it is ours");
+    assert_eq!(commit.wait().expect("ended").signal(), Some(Signal::INT.as_raw()));
+    assert!(!busy.frozen().exists());
+    busy.goes_on();
+    busy.end();
+    assert!(is_clean(test));
 }
 
 pub(crate) fn at_once(test: &TestHost) {

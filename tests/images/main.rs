@@ -4,12 +4,17 @@
 #![forbid(unsafe_code)]
 
 mod crash;
+mod debian;
+mod full;
+mod outside;
 mod removal;
 #[path = "../rig/mod.rs"]
 mod rig;
 #[path = "../registry/server.rs"]
 #[allow(dead_code, reason = "the client's own tests use the rest")]
 mod server;
+#[path = "../registry/tls.rs"]
+mod tls;
 
 use std::{
     path::PathBuf,
@@ -21,6 +26,9 @@ use server::{Server, skopeo};
 use testkit::{Case, Output, TestHost};
 
 const REGISTRY: &str = "127.0.0.1:5000";
+const TLS: &[&str] = &["docker-registry", "openssl", "htpasswd", "mount", "umount"];
+const MIRRORS: &[&str] = &["docker-registry", "mount", "umount"];
+const FULL: &[&str] = &["docker-registry", "mount", "umount", "tar"];
 
 fn main() -> ExitCode {
     testkit::run(
@@ -38,6 +46,17 @@ fn main() -> ExitCode {
             Case::root("the_image_says_what_its_containers_are_like", configured),
             Case::root("nothing_half_is_ever_used_whoever_is_killed_whenever", crash::killed)
                 .with(&["docker-registry"]),
+            Case::root("who_is_killed_while_he_commits_leaves_no_container_frozen", crash::killed_commit)
+                .with_cgroups(),
+            Case::root("who_interrupts_a_commit_is_heard_once_the_container_goes_on", crash::interrupted_commit)
+                .with_cgroups(),
+            Case::root("a_full_disk_is_said_once_and_nothing_half_is_left", full::all).with(FULL),
+            Case::root("certificates_and_passwords_are_those_of_docker_s_files", outside::logins).with(TLS),
+            Case::root("a_proxy_carries_what_it_can_not_read", outside::proxied).with(TLS),
+            Case::root("a_mirror_is_asked_first_and_passed_over_when_it_is_down", outside::mirrors).with(MIRRORS),
+            Case::root("a_whole_debian_goes_to_a_registry_and_comes_back", debian::tour)
+                .with(&["docker-registry", "tar", "gzip"])
+                .unless(debian::obstacle),
             Case::root("two_pulls_and_a_prune_at_once_harm_nobody", crash::at_once).with(&["docker-registry"]),
         ],
         rig::PROGRAMS,

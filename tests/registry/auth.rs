@@ -1,11 +1,6 @@
 //! Who may, over what: certificates, passwords, tokens, and programs that keep them.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use conex::{
     Failure,
@@ -17,10 +12,8 @@ use crate::{
     hostile::{Hostile, digest, manifest, say},
     image::Image,
     server::{Server, client, reference, settings, skopeo},
+    tls::{ADDRESS, SIGNED, openssl, private, with_tls},
 };
-
-/// `OUTSIDE`, with a port.
-const ADDRESS: &str = "10.99.0.1:5000";
 
 fn password(user: &str, password: &str) -> Login {
     Login::Password { user: user.to_owned(), password: Secret::new(password) }
@@ -30,54 +23,43 @@ fn latest() -> Version {
     Version::Tag("latest".to_owned())
 }
 
-/// Runs openssl in a directory of this name, to which it adds files.
-fn openssl(test: &TestHost, commands: &[&str]) -> PathBuf {
-    let directory = test.directory("tls");
-    for words in commands {
-        test.run(Command::new("openssl").args(words.split(' ')).current_dir(&directory)).success();
-    }
-    directory
-}
+/// Of one that signs itself, over the whole of 2020: no other program of openssl's takes a date that is past.
+const PAST: &str = "[ca]\ndefault_ca=x\n[x]\ndatabase=index\nnew_certs_dir=.\ndefault_md=sha256\nserial=next\npolicy=p\n\
+    x509_extensions=e\n[p]\ncommonName=supplied\n[e]\nbasicConstraints=CA:TRUE\nsubjectAltName=IP:10.99.0.1\n";
 
-/// `server.crt` and `server.key`, signed by `ca.crt`.
-const SIGNED: [&str; 3] = [
-    "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -x509 -days 2 -keyout ca.key -out ca.crt -subj /CN=ca",
-    "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=r \
-     -addext subjectAltName=IP:10.99.0.1",
-    "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out server.crt",
-];
-
-/// The lines that make a registry speak TLS.
-fn with_tls(directory: &Path) -> String {
-    format!("  tls:\n    certificate: {0}/server.crt\n    key: {0}/server.key\n", directory.display())
-}
-
-fn private(test: &TestHost, tls: &Path) -> Server {
-    let file = test.directory("auth").join("htpasswd");
-    test.run(Command::new("htpasswd").args(["-Bbc", &file.display().to_string(), "user", "pass:word"])).success();
-    let auth = format!("auth:\n  htpasswd:\n    realm: r\n    path: {}\n", file.display());
-    Server::with(test, ADDRESS, &with_tls(tls), &auth)
-}
-
-/// Method: certificates that sign themselves, as an authority's do and as a server's may; and one for another host.
+/// Method: a registry with a certificate that signs itself, as an authority's do and as a server's may; then what lies in
+/// `certs.d` is another's, and the certificate is too old, or for another host.
 pub(crate) fn own_certificates(test: &TestHost) {
-    let answer = |extension: &str, address: &str| {
-        let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=r";
-        let make = format!("{new} -keyout server.key -out server.crt {extension} -addext subjectAltName=IP:{address}");
-        let tls = openssl(test, &[&make]);
+    let tls = test.directory("tls");
+    let place = test.directory("certs.d/10.99.0.1:5000");
+    let list = || fs::copy(tls.join("server.crt"), place.join("ca.crt")).expect("copied");
+    let ask = || {
         let _server = Server::with(test, ADDRESS, &with_tls(&tls), "");
-        let place = test.directory("certs.d/10.99.0.1:5000");
-        fs::copy(tls.join("server.crt"), place.join("ca.crt")).expect("copied");
         client(test).ping(ADDRESS).map_err(|error| error.reason)
     };
-    let plain = "-addext basicConstraints=critical,CA:FALSE";
-    assert_eq!(answer(plain, "10.99.0.1"), Ok(()));
-    assert_eq!(
-        answer("-addext keyUsage=digitalSignature", "10.99.0.1"),
-        Err(Reason::Authority { host: ADDRESS.into() })
-    );
-    assert!(matches!(answer(plain, "10.99.0.2"), Err(Reason::Certificate { .. })));
+    let new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=r";
+    let make = |more: &str| openssl(test, &[&format!("{new} -keyout server.key -out server.crt {more}")]);
+    for extension in ["basicConstraints=critical,CA:FALSE", "keyUsage=digitalSignature"] {
+        make(&format!("-addext {extension} -addext subjectAltName=IP:10.99.0.1"));
+        list();
+        assert_eq!(ask(), Ok(()), "{extension}");
+    }
+    // The same in everything but its key.
+    make("-addext subjectAltName=IP:10.99.0.1");
+    assert_eq!(ask(), Err(Reason::Authority { host: ADDRESS.into() }));
+    for kind in ["CA:FALSE", "CA:TRUE"] {
+        make(&format!("-addext basicConstraints={kind} -addext subjectAltName=IP:10.99.0.2"));
+        list();
+        assert!(matches!(ask(), Err(Reason::Certificate { why, .. }) if why.contains("10.99.0.1")), "{kind}");
+    }
+    fs::write(tls.join("past.conf"), PAST).and_then(|()| fs::write(tls.join("index"), "")).expect("written");
+    let sign = "ca -batch -config past.conf -selfsign -create_serial -notext -keyfile server.key -in server.csr";
+    openssl(test, &["req -new -key server.key -subj /CN=r -out server.csr", &format!("{sign} {YEAR} -out server.crt")]);
+    list();
+    assert!(matches!(ask(), Err(Reason::Certificate { why, .. }) if why.contains("expired")), "{:?}", ask());
 }
+
+const YEAR: &str = "-startdate 20200101000000Z -enddate 20210101000000Z";
 
 pub(crate) fn tls(test: &TestHost) {
     let tls = openssl(test, &SIGNED);
@@ -223,7 +205,7 @@ pub(crate) fn helper(test: &TestHost) {
         // Then nothing is asked: neither as a stranger nor with another's password.
         let server = Hostile::start(|_| manifest(b"{}", &digest(b"{}")));
         let error = client(test).repository(&server.image()).manifest(&latest()).expect_err("fails closed");
-        assert!(matches!(error.reason, Reason::Here(_)) && server.heard().is_empty(), "{error}");
+        assert!(matches!(error.reason, Reason::Here { .. }) && server.heard().is_empty(), "{error}");
         fs::remove_file(mark).expect("removed");
     }
     assert!(logins.forget("r:5000").expect("erased"));

@@ -17,7 +17,7 @@ use rustix::{fs::CWD, process::Pid, thread::gettid};
 use crate::{
     ChainId, Config, Descriptor, Digest, Error, Limits, Manifest, Result, Store,
     compression::{Compression, buffered, unpacked},
-    document::packed,
+    document::check_layer,
     entries::Entries,
     error::{Doing, Limit},
     growing::Growing,
@@ -113,11 +113,12 @@ impl Store {
 
     /// In one pass: read, hash, inflate, hash, apply.
     fn grow(&self, layer: &Missing<'_>, limits: &Limits) -> Result<(Making, Growing)> {
+        check_layer(layer.layer)?;
         let making = self.making()?;
         let mut growing = Growing::new(open(&making.path)?, self.rights, limits.held_bytes);
         let mut blob = buffered(self.verifying(layer.layer)?);
         let content = Compression::of_content(&mut blob).doing(|| format!("read layer {}", layer.diff_id))?;
-        let unpacked = unpacked(&mut blob, packed(layer.layer, content)?).doing(|| "begin to unpack".into())?;
+        let unpacked = unpacked(&mut blob, content).doing(|| "begin to unpack".into())?;
         let what = format!("layer {}, unpacked", layer.layer.digest);
         let tar = Verifying::new(unpacked, what, layer.diff_id.clone(), expanded(layer.layer.size, limits));
         let mut archive = Entries::new(buffered(tar), *limits);

@@ -231,17 +231,14 @@ fn lies(test: &TestHost) {
     let wrong = Descriptor { size: 5, ..manifest.layers[0].clone() };
     let (manifest, config) = image_of(&store, vec![wrong], config.rootfs.diff_ids);
     expect(&manifest, &config, "not 5");
-    // A packing that is not the one of its name, and what follows the packed content.
+    // What follows the packed content.
     let gzip = |content: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(content).and_then(|()| encoder.finish()).expect("packed")
     };
-    let of =
-        |media_type: &str, bytes: &[u8]| image_of(&store, vec![put(&store, media_type, bytes)], vec![Digest::of(&tar)]);
-    let (manifest, config) = of("application/vnd.oci.image.layer.v1.tar+zstd", &gzip(&tar));
-    expect(&manifest, &config, "its content is Gzip");
-    let (manifest, config) =
-        of("application/vnd.oci.image.layer.v1.tar+gzip", &[gzip(&tar), b"more than nothing".to_vec()].concat());
+    let media_type = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let blob = put(&store, media_type, &[gzip(&tar), b"more than nothing".to_vec()].concat());
+    let (manifest, config) = image_of(&store, vec![blob], vec![Digest::of(&tar)]);
     expect(&manifest, &config, "gzip header");
 }
 

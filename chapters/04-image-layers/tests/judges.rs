@@ -5,19 +5,15 @@
 mod rig;
 
 use std::{
-    collections::BTreeMap,
     fs,
     os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, ExitCode},
 };
 
 use conex_image::{Descriptor, Limits, Platform, Store};
-use rig::{MANIFEST, image_of, look, same, store};
-use rustix::{
-    fs::{CWD, FileType, Mode, XattrFlags},
-    mount::{MountFlags, UnmountFlags, mount, unmount},
-};
+use rig::{MANIFEST, image_of, overlaid, same, seen, store};
+use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use testkit::{Case, TestHost, say};
 
 fn main() -> ExitCode {
@@ -68,30 +64,6 @@ fn change(root: &Path) {
     fs::write(root.join("var/tmp"), "a file now").expect("made");
     fs::write(root.join("etc/motd"), "welcome").expect("made");
     fs::remove_file(root.join("etc/group")).expect("removed");
-}
-
-/// What an overlay of these shows.
-fn overlaid(test: &TestHost, lower: &[PathBuf], see: impl FnOnce(&Path)) {
-    let merged = test.directory("merged");
-    // An overlay of one needs a second, which may be empty.
-    let empty = test.directory("empty");
-    let lower: Vec<String> = lower.iter().rev().chain([&empty]).map(|path| path.display().to_string()).collect();
-    let options = std::ffi::CString::new(format!("lowerdir={}", lower.join(":"))).expect("text");
-    mount("overlay", &merged, "overlay", MountFlags::RDONLY, Some(options.as_c_str())).expect("mounted");
-    see(&merged);
-    unmount(&merged, UnmountFlags::DETACH).expect("unmounted");
-}
-
-/// Both look, but for what is no question of layers: how many names of a file an overlay counts.
-fn seen(root: &Path) -> BTreeMap<PathBuf, String> {
-    let mut seen = look(root);
-    seen.values_mut().for_each(|line| {
-        if let Some((before, after)) = line.split_once(" of ") {
-            let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
-            *line = format!("{before}{rest}");
-        }
-    });
-    seen
 }
 
 fn umoci(test: &TestHost, arguments: &[&str], layout: &str, more: &[&Path]) {

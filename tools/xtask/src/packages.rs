@@ -32,6 +32,9 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     Package { name: "skopeo", program: "skopeo", needed_by: "comparing how others read and write images" },
     Package { name: "umoci", program: "umoci", needed_by: "comparing how others unpack images" },
     Package { name: "docker-registry", program: "docker-registry", needed_by: "pushing and pulling" },
+    Package { name: "docker.io", program: "dockerd", needed_by: "comparing with docker" },
+    Package { name: "debootstrap", program: "debootstrap", needed_by: "an image of Debian" },
+    Package { name: "podman", program: "podman", needed_by: "comparing how others pull and push images" },
     Package { name: "apache2-utils", program: "htpasswd", needed_by: "a registry that asks for passwords" },
     Package { name: "openssl", program: "openssl", needed_by: "certificates of a registry" },
 ];
@@ -58,6 +61,7 @@ pub(crate) const FOR_VM: &[Package] = &[
 /// What `cargo xtask peers` installs.
 pub(crate) const FOR_PEERS: &[Package] = &[
     Package { name: "docker.io", program: "dockerd", needed_by: "the peer docker" },
+    Package { name: "debootstrap", program: "debootstrap", needed_by: "an image of Debian" },
     Package { name: "podman", program: "podman", needed_by: "the peer podman" },
     Package { name: "buildah", program: "buildah", needed_by: "the peer buildah" },
     Package { name: "crun", program: "crun", needed_by: "the peers crun and podman" },

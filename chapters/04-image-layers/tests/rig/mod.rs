@@ -1,9 +1,10 @@
 //! What the tests of chapter 4 share: archives made by hand, images made of them, and what a tree looks like.
 
-#![allow(dead_code, reason = "each target uses what it needs")]
+#![allow(dead_code, unused_imports, reason = "each target uses what it needs")]
+
+mod tree;
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::Write,
     os::unix::fs::MetadataExt,
@@ -13,6 +14,7 @@ use std::{
 use conex_image::{Config, Descriptor, Digest, Error, Limits, Manifest, Platform, Store, config::RootFs};
 use tar::{EntryType, Header};
 use testkit::TestHost;
+pub(crate) use tree::{attributes, look, overlaid, same, seen};
 
 pub(crate) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -148,58 +150,4 @@ pub(crate) fn is_opaque(path: &Path) -> bool {
     ["trusted.overlay.opaque", "user.overlay.opaque"]
         .iter()
         .any(|key| marks.get(*key).is_some_and(|value| value == b"y"))
-}
-
-/// Everything that a tree says of itself but the times of access, by path. Links are told by the first of their names.
-pub(crate) fn look(root: &Path) -> BTreeMap<PathBuf, String> {
-    let (mut seen, mut left, mut inodes) = (BTreeMap::new(), vec![root.to_owned()], BTreeMap::new());
-    let mut paths = Vec::new();
-    while let Some(path) = left.pop() {
-        if path.symlink_metadata().expect("it is there").is_dir() {
-            left.extend(fs::read_dir(&path).expect("a directory").map(|entry| entry.expect("an entry").path()));
-        }
-        paths.push(path);
-    }
-    paths.sort_unstable();
-    for path in paths {
-        let stat = path.symlink_metadata().expect("it is there");
-        let own = path.strip_prefix(root).expect("below it").to_owned();
-        let mut line = format!("{:o} {}:{}", stat.mode(), stat.uid(), stat.gid());
-        line += &format!(" {}.{:09}", stat.mtime(), stat.mtime_nsec());
-        if !stat.is_dir() {
-            let first = inodes.entry(stat.ino()).or_insert_with(|| own.clone());
-            line += &format!(" device {} as {} of {}", stat.rdev(), first.display(), stat.nlink());
-        }
-        if stat.is_symlink() {
-            line += &format!(" -> {}", fs::read_link(&path).expect("a link").display());
-        } else if stat.is_file() {
-            line += &format!(" {} {}", stat.len(), Digest::of(&fs::read(&path).expect("a file")));
-        }
-        line += &format!(" {:?}", attributes(&path));
-        seen.insert(own, line);
-    }
-    seen
-}
-
-/// The extended attributes of a path itself.
-pub(crate) fn attributes(path: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut keys = [0; 4096];
-    let length = rustix::fs::llistxattr(path, &mut keys).expect("attributes");
-    let keys = keys[..length].split(|byte| *byte == 0).filter(|key| !key.is_empty());
-    let value = |key: &[u8]| {
-        let mut value = [0; 4096];
-        let length = rustix::fs::lgetxattr(path, key, &mut value).expect("a value");
-        (String::from_utf8_lossy(key).into_owned(), value[..length].to_vec())
-    };
-    keys.map(value).collect()
-}
-
-/// The lines that differ between two looks.
-#[track_caller]
-pub(crate) fn same(one: &BTreeMap<PathBuf, String>, other: &BTreeMap<PathBuf, String>, what: &str) {
-    let paths = one.keys().chain(other.keys());
-    let differ = paths.filter(|path| one.get(*path) != other.get(*path));
-    let lines: Vec<String> =
-        differ.map(|path| format!("{}:\n  {:?}\n  {:?}", path.display(), one.get(path), other.get(path))).collect();
-    assert!(lines.is_empty(), "{what}:\n{}", lines.join("\n"));
 }
