@@ -1,4 +1,4 @@
-//! What a learner does, from the empty function by way of mistakes to the engine on a floor of one's own.
+//! What a learner does, from the empty function to the engine on a floor of one's own, and what a learner gets wrong.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use crate::{
 };
 use workbook::table::Exercise;
 
-/// Method: one exercise after the other, then the engine on all of a floor. The reference's body is what the learner writes
-/// at last, with one comment more, so that it counts as the learner's; the next exercise's checks try it too.
+/// Method: one exercise after the other, then the engine on all of a floor, then its mistakes. The reference's body is what
+/// the learner writes, with one comment more, so that it counts as the learner's; the next exercise's checks try it too.
 pub(crate) fn to_the_engine(tree: &Tree) {
     let exercises = tree.exercises();
     assert!(exercises.len() >= 5, "chapter 1 alone has that many");
@@ -21,7 +21,11 @@ pub(crate) fn to_the_engine(tree: &Tree) {
         for (done, exercise) in floor.iter().enumerate() {
             timed(&exercise.id, || walk(tree, exercise, done));
         }
-        timed(floor[0].floor(), || green(tree, floor));
+        let name = floor[0].floor();
+        timed(name, || green(tree, floor));
+        timed(&format!("{name}, mistakes"), || mistakes::caught(tree, floor));
+        tree.workbook(&["reset", name]);
+        assert_eq!(git(&tree.root, &["status", "--porcelain", "--", "chapters"]), "", "{name}: the reference is back");
     }
     assert_same_machine(&before);
 }
@@ -29,7 +33,7 @@ pub(crate) fn to_the_engine(tree: &Tree) {
 fn timed(what: &str, walk: impl FnOnce()) {
     let started = Instant::now();
     walk();
-    testkit::say(&format!("{what}: walked in {:.1} s", started.elapsed().as_secs_f64()));
+    testkit::say(&format!("{what}: {:.1} s", started.elapsed().as_secs_f64()));
 }
 
 /// The machine's mounts, links and cgroups; its processes come and go.
@@ -57,7 +61,6 @@ fn walk(tree: &Tree, exercise: &Exercise, done: usize) {
     let hint = plain(tree.workbook(&["hint", id]), 0);
     assert!(hint.starts_with("hint 1 of 3") && hint.contains("probably "), "{hint}");
     assert!(plain(tree.workbook(&["hint", id]), 0).starts_with("hint 2 of 3"));
-    mistakes::caught(tree, exercise);
     tree.write(exercise, &solution);
 }
 
@@ -74,8 +77,6 @@ fn green(tree: &Tree, floor: &[Exercise]) {
         assert!(diff.status == 0 && diff.out.contains("-    // mine"), "{id}: {}{}", diff.out, diff.err);
     }
     engine(tree, name);
-    tree.workbook(&["reset", name]);
-    assert_eq!(git(&tree.root, &["status", "--porcelain", "--", "chapters"]), "", "{name}: the reference is back");
 }
 
 fn engine(tree: &Tree, name: &str) {

@@ -30,7 +30,7 @@ struct Gate {
 const GATES: [Gate; 7] = [
     Gate { claim: "two_statements_of_an_answer_stand_nowhere_else", run: leaks::nowhere_else },
     Gate {
-        claim: "every_exercise_leads_from_red_past_its_mistakes_to_green_and_to_the_engine_on_that_floor",
+        claim: "every_exercise_leads_from_red_to_green_and_to_the_engine_on_that_floor_and_its_mistakes_are_caught",
         run: learner::to_the_engine,
     },
     Gate { claim: "a_solution_that_does_harm_is_red_in_time_and_leaves_nothing", run: contained::leaves_nothing },

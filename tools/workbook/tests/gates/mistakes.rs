@@ -1,7 +1,7 @@
 //! What the checks must catch: the empty function, and what a good programmer could get wrong in it.
 
 use crate::{outcomes, tree::Tree};
-use workbook::table::Exercise;
+use workbook::table::{Exercise, Mistake};
 
 /// An exercise that was started compiles without a warning and fails its own checks, as the first hint expects, and no
 /// other's.
@@ -22,13 +22,26 @@ pub(crate) fn emptied(tree: &Tree, exercise: &Exercise) {
     assert!(outcomes.iter().any(|outcome| outcome.holds == Some(false)), "{id}: emptied, its checks fail");
 }
 
-/// Each named mistake is red.
-pub(crate) fn caught(tree: &Tree, exercise: &Exercise) {
-    let mistakes = exercise.mistakes(&tree.root).expect("a table");
-    assert!(mistakes.len() >= 2, "{} has two named mistakes", exercise.id);
-    for mistake in mistakes {
-        tree.write(exercise, &format!("\n{}", mistake.body));
-        let said = tree.workbook(&["check", "--json", &exercise.id]);
-        assert_eq!(said.status, 1, "{}: not caught: {}: {}", exercise.id, mistake.name, said.err);
+/// Each named mistake is red. One of each exercise stands in the tree at a time, to be built together: that no check meets
+/// another exercise's function, the empty ones have shown.
+pub(crate) fn caught(tree: &Tree, floor: &[Exercise]) {
+    let mistakes = |exercise: &Exercise| exercise.mistakes(&tree.root).expect("a table");
+    let mut left: Vec<_> = floor.iter().map(|exercise| (exercise, mistakes(exercise).into_iter())).collect();
+    for (exercise, mistakes) in &left {
+        assert!(mistakes.len() >= 2, "{} has two named mistakes", exercise.id);
+    }
+    loop {
+        let next = left.iter_mut().filter_map(|(exercise, mistakes)| Some((*exercise, mistakes.next()?)));
+        let together: Vec<(&Exercise, Mistake)> = next.collect();
+        if together.is_empty() {
+            return;
+        }
+        for (exercise, mistake) in &together {
+            tree.write(exercise, &format!("\n{}", mistake.body));
+        }
+        for (exercise, mistake) in together {
+            let said = tree.workbook(&["check", "--json", &exercise.id]);
+            assert_eq!(said.status, 1, "{}: not caught: {}: {}", exercise.id, mistake.name, said.err);
+        }
     }
 }
