@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{
     Whose,
-    git::{BASE, ensure_base, git, notes, reference},
+    git::{BASE, changed, ensure_base, git, notes, reference},
     hint, ledger,
     place::Place,
     table::{self, Exercise},
@@ -94,8 +94,14 @@ fn save(root: &Path, exercise: &Exercise, body: &str) -> Result<PathBuf> {
 
 /// Whose function each exercise has.
 pub fn status(root: &Path) -> Result<Vec<(Exercise, Whose)>> {
-    // What is no Rust, or has no such function any more, is the learner's: checking it shows what rustc says.
-    let whose = |exercise: &Exercise| Place::read(root, exercise).map_or(Whose::Yours, |place| place.whose(exercise));
+    let changed = changed(root)?;
+    let whose = |exercise: &Exercise| {
+        if !changed.contains(&exercise.source()) {
+            return Whose::Reference;
+        }
+        // What is no Rust, or has no such function any more, is the learner's: checking it shows what rustc says.
+        Place::read(root, exercise).map_or(Whose::Yours, |place| place.whose(exercise))
+    };
     Ok(table::all(root)?.into_iter().map(|exercise| (exercise.clone(), whose(&exercise))).collect())
 }
 

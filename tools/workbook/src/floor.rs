@@ -1,12 +1,15 @@
 //! Whose each floor is: the reference's, or partly the learner's, in its exercises or elsewhere.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 
 use crate::{
     Whose, blank, commands,
-    git::{git, reference},
+    git::{changed, git, reference},
     table::{self, Exercise},
 };
 
@@ -44,11 +47,16 @@ impl std::fmt::Display for Floor {
 
 /// The floors that have exercises or a change, in order.
 pub fn floors(root: &Path) -> Result<Vec<Floor>> {
-    let status = commands::status(root)?;
+    let (status, changed) = (commands::status(root)?, changed(root)?);
+    let new = git(root, &["ls-files", "--others", "--exclude-standard", "--", "chapters"])?;
+    let new: Vec<PathBuf> = new.lines().map(PathBuf::from).collect();
     let floors = table::chapters(root)?.into_iter().filter_map(|chapter| {
         let its: Vec<&(Exercise, Whose)> = status.iter().filter(|(exercise, _)| exercise.chapter == chapter).collect();
         let exercises: Vec<&Exercise> = its.iter().map(|(exercise, _)| exercise).collect();
-        let changed = is_changed(root, &chapter, &exercises);
+        let is_source = |file: &&PathBuf| file.starts_with(chapter.join("src"));
+        let same = |file: &PathBuf| only_bodies_differ(root, file, &exercises).unwrap_or(false);
+        // Apart from the bodies of exercises.
+        let changed = new.iter().any(|file| is_source(&file)) || !changed.iter().filter(is_source).all(same);
         let count = |is: fn(Whose) -> bool| its.iter().filter(|(_, whose)| is(*whose)).count();
         let yours = count(|whose| whose != Whose::Reference);
         let floor = Floor {
@@ -68,16 +76,6 @@ fn name(root: &Path, chapter: &Path) -> String {
     let manifest = fs::read_to_string(root.join(chapter).join("Cargo.toml")).unwrap_or_default();
     let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"conex-"));
     name.map_or_else(|| chapter.display().to_string(), |name| name.trim_end_matches('"').to_owned())
-}
-
-/// Whether a file of a chapter's source is new, gone or different, apart from the bodies of exercises.
-fn is_changed(root: &Path, chapter: &Path, exercises: &[&Exercise]) -> bool {
-    let source = chapter.join("src").to_string_lossy().into_owned();
-    let base = if crate::git::has(root, crate::git::BASE) { crate::git::BASE } else { "HEAD" };
-    let different = git(root, &["diff", "--name-only", base, "--", &source]).unwrap_or_default();
-    let new = git(root, &["ls-files", "--others", "--exclude-standard", "--", &source]).unwrap_or_default();
-    let same = |file: &str| only_bodies_differ(root, Path::new(file), exercises).unwrap_or(false);
-    !new.is_empty() || !different.lines().all(same)
 }
 
 /// Whether a file is the reference's once the exercises' bodies are. What is no Rust any more is told by the exercise.

@@ -62,10 +62,20 @@ pub(crate) fn has(root: &Path, name: &str) -> bool {
     git(root, &["rev-parse", "--verify", "--quiet", name]).is_ok()
 }
 
-/// A file as the reference has it; before there is a base, as the last commit has it.
+/// The commit that has the reference: before there is a base, the last one.
+fn base(root: &Path) -> &'static str {
+    if has(root, BASE) { BASE } else { "HEAD" }
+}
+
+/// A file as the reference has it.
 pub(crate) fn reference(root: &Path, file: &Path) -> Result<String> {
-    let base = if has(root, BASE) { BASE } else { "HEAD" };
-    git(root, &["show", &format!("{base}:{}", file.display())]).map(|text| text + "\n")
+    git(root, &["show", &format!("{}:{}", base(root), file.display())]).map(|text| text + "\n")
+}
+
+/// The reference's files in `chapters/` that the tree has not, or not as they are there.
+pub(crate) fn changed(root: &Path) -> Result<Vec<PathBuf>> {
+    let files = git(root, &["diff", "--name-only", base(root), "--", "chapters"])?;
+    Ok(files.lines().map(PathBuf::from).collect())
 }
 
 /// A directory of ours in the git directory: not part of the tree, and not lost with it.

@@ -9,7 +9,7 @@ use std::{
 use testkit::Fingerprint;
 
 use crate::{learner::assert_same_machine, outcomes, tree::Tree};
-use workbook::table::Exercise;
+use workbook::table::{self, Exercise};
 
 const ID: &str = "namespaces.pivot";
 
@@ -57,10 +57,8 @@ const BODIES: [(&str, &str); 5] =
 
 /// Method: bodies that hang, fork, fill memory or print without end, or mount without unmounting, stand in an exercise's
 /// place.
-#[test]
-fn a_solution_that_does_harm_is_red_in_time_and_leaves_nothing() {
-    let tree = Tree::make();
-    let exercise = pivot(&tree);
+pub(crate) fn leaves_nothing(tree: &Tree) {
+    let exercise = pivot(tree);
     let before = Fingerprint::take(&[]);
     for (name, body) in BODIES {
         tree.write(&exercise, body);
@@ -83,10 +81,8 @@ fn a_solution_that_does_harm_is_red_in_time_and_leaves_nothing() {
 }
 
 /// Method: SIGKILL for the tool while a check of a solution that hangs is under way.
-#[test]
-fn what_a_killed_check_left_is_ended_by_reset() {
-    let tree = Tree::make();
-    let exercise = pivot(&tree);
+pub(crate) fn ended_by_reset(tree: &Tree) {
+    let exercise = pivot(tree);
     tree.write(&exercise, HANGS);
     let mut check = tree.command(&tree.tool()).args(["check", ID]).stdout(Stdio::null()).spawn().expect("started");
     let ledger = tree.root.join(".git/workbook/ledger");
@@ -103,7 +99,7 @@ fn what_a_killed_check_left_is_ended_by_reset() {
 }
 
 fn pivot(tree: &Tree) -> Exercise {
-    tree.exercises().into_iter().find(|exercise| exercise.id == ID).expect("it is listed")
+    table::chosen(&tree.root, ID).expect("it is listed").remove(0)
 }
 
 /// Building comes first, so this waits longer than the tests of the engine do.

@@ -1,4 +1,5 @@
-//! What every exercise must pass before a learner meets it, tried in a learner's own tree with the learner's own tool.
+//! What every exercise must pass before a learner meets it, tried with the learner's own tool in a learner's own tree. There
+//! is one tree for all gates, one after the other, so that what one has built stays warm for the next.
 
 #![forbid(unsafe_code)]
 
@@ -6,11 +7,64 @@ mod book;
 mod contained;
 mod leaks;
 mod learner;
+mod mistakes;
+mod rights;
 mod tree;
 
+use std::{
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+    time::Instant,
+};
+
 use serde_json::Value;
-use tree::{Said, Tree, git};
-use workbook::table::Exercise;
+use testkit::say;
+use tree::{Said, Tree};
+
+/// A claim, and what tries it: a panic is a failure.
+struct Gate {
+    claim: &'static str,
+    run: fn(&Tree),
+}
+
+const GATES: [Gate; 7] = [
+    Gate { claim: "two_statements_of_an_answer_stand_nowhere_else", run: leaks::nowhere_else },
+    Gate {
+        claim: "every_exercise_leads_from_red_to_green_and_to_the_engine_on_that_floor_and_its_mistakes_are_caught",
+        run: learner::to_the_engine,
+    },
+    Gate { claim: "a_solution_that_does_harm_is_red_in_time_and_leaves_nothing", run: contained::leaves_nothing },
+    Gate { claim: "what_a_killed_check_left_is_ended_by_reset", run: contained::ended_by_reset },
+    Gate { claim: "cargo_under_sudo_is_refused_in_words", run: rights::refused_in_words },
+    Gate { claim: "only_what_was_built_is_given_to_sudo_and_only_by_a_user", run: rights::only_by_a_user },
+    Gate { claim: "every_page_s_blocks_of_the_tool_do_what_they_show", run: book::do_what_they_show },
+];
+
+/// Tries the gates whose claims hold a word of the command line, or all.
+fn main() -> ExitCode {
+    let (options, words): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|word| word.starts_with('-'));
+    let wanted = |gate: &&Gate| words.is_empty() || words.iter().any(|word| gate.claim.contains(word.as_str()));
+    let gates: Vec<&Gate> = GATES.iter().filter(wanted).collect();
+    if options.iter().any(|option| option == "--list") {
+        gates.iter().for_each(|gate| say(&format!("{}: test", gate.claim)));
+        return ExitCode::SUCCESS;
+    }
+    if gates.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    let tree = Tree::make();
+    let failed = gates.into_iter().filter(|gate| !holds(gate, &tree)).count();
+    ExitCode::from(u8::from(failed > 0))
+}
+
+fn holds(gate: &Gate, tree: &Tree) -> bool {
+    let started = Instant::now();
+    tree.renew();
+    let held = panic::catch_unwind(AssertUnwindSafe(|| (gate.run)(tree))).is_ok();
+    let word = if held { "ok" } else { "FAILED" };
+    say(&format!("{word} {} ({:.0} s)", gate.claim, started.elapsed().as_secs_f64()));
+    held
+}
 
 /// What a check said of one claim.
 struct Outcome {
@@ -31,47 +85,4 @@ fn outcomes(said: &Said) -> Vec<Outcome> {
     let all: Vec<Outcome> = said.out.lines().map(outcome).collect();
     assert!(!all.is_empty(), "nothing was checked: {}", said.err);
     all
-}
-
-/// Method: each function is emptied by itself, then filled with each named mistake, then put back.
-#[test]
-fn an_empty_function_or_a_named_mistake_fails_its_own_checks_and_no_other() {
-    let tree = Tree::make();
-    let exercises = tree.exercises();
-    assert!(exercises.len() >= 5, "chapter 1 alone has that many");
-    for exercise in &exercises {
-        emptied(&tree, exercise);
-        let mistakes = exercise.mistakes(&tree.root).expect("a table");
-        assert!(mistakes.len() >= 2, "{} has two named mistakes", exercise.id);
-        for mistake in mistakes {
-            tree.write(exercise, &format!("\n{}", mistake.body));
-            let said = tree.workbook(&["check", "--json", &exercise.id]);
-            assert_eq!(said.status, 1, "{}: not caught: {}: {}", exercise.id, mistake.name, said.err);
-        }
-        tree.workbook(&["reset", &exercise.id]);
-        assert_eq!(git(&tree.root, &["status", "--porcelain"]), "", "{}: reset gives the reference back", exercise.id);
-    }
-    let floors: std::collections::BTreeSet<&str> = exercises.iter().map(Exercise::floor).collect();
-    for floor in floors {
-        let said = tree.workbook(&["check", floor]);
-        assert_eq!(said.status, 0, "the reference passes: {}{}", said.out, said.err);
-    }
-}
-
-fn emptied(tree: &Tree, exercise: &Exercise) {
-    let id = &exercise.id;
-    assert_eq!(tree.workbook(&["start", id]).status, 0);
-    let built = tree.cargo(&["test", "--package", &exercise.package(), "--test", "exercises", "--no-run"]);
-    assert_eq!(built.status, 0, "{id}: emptied, the tree compiles: {}", built.err);
-    let warnings: Vec<&str> = built.err.lines().filter(|line| line.starts_with("warning")).collect();
-    assert!(warnings.is_empty(), "{id}: emptied, it compiles without a warning: {warnings:?}");
-    let said = tree.workbook(&["check", "--json", exercise.floor()]);
-    let outcomes = outcomes(&said);
-    for outcome in &outcomes {
-        let own = &outcome.exercise == id;
-        assert!(own || outcome.holds == Some(true), "{id} emptied fails {}: {}", outcome.exercise, outcome.claim);
-        let explained = exercise.look.iter().any(|look| look.case == outcome.claim);
-        assert!(!own || explained, "{id}: the first hint does not explain {:?}", outcome.claim);
-    }
-    assert!(outcomes.iter().any(|outcome| outcome.holds == Some(false)), "{id}: emptied, its checks fail");
 }

@@ -18,7 +18,7 @@ pub(crate) struct Said {
     pub(crate) status: i32,
 }
 
-/// Removed when dropped. There is one at a time: what it builds stays warm for the next.
+/// Removed when dropped. There is one at a time. What it builds stays warm for the next try, but in CI, which has none.
 pub(crate) struct Tree {
     pub(crate) root: PathBuf,
     _alone: File,
@@ -39,6 +39,13 @@ impl Tree {
         let built = tree.cargo(&["build", "--quiet", "--package", "workbook"]);
         assert_eq!(built.status, 0, "{}", built.err);
         tree
+    }
+
+    /// As it was made, but for what is built: files that do not change stay as old as they are.
+    pub(crate) fn renew(&self) {
+        git(&self.root, &["reset", "--quiet", "--hard", "refs/workbook/base"]);
+        git(&self.root, &["clean", "--quiet", "-d", "--force", "-x"]);
+        let _ = fs::remove_dir_all(self.root.join(".git/workbook"));
     }
 
     /// All; or those of one floor, which CONEX_FLOOR names for whoever works on it.
@@ -74,8 +81,8 @@ impl Tree {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("CARGO", env!("CARGO")).env("CARGO_TARGET_DIR", place("target"));
-        // A learner's shell has none.
-        command.env_remove("RUST_BACKTRACE");
+        // A learner's shell has neither.
+        command.env_remove("RUST_BACKTRACE").env_remove("CARGO_INCREMENTAL");
         // The engine's own state: a place below the tree, gone with it.
         command.env("CONEX_ROOT", self.root.join("state")).env("CONEX_RUN_ROOT", self.root.join("state/run"));
         command
@@ -85,6 +92,9 @@ impl Tree {
 impl Drop for Tree {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.root);
+        if std::env::var("CI").is_ok_and(|value| value == "true") {
+            let _ = fs::remove_dir_all(place("target"));
+        }
     }
 }
 
@@ -92,7 +102,7 @@ fn place(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("learner-{name}"))
 }
 
-fn said(command: &mut Command) -> Said {
+pub(crate) fn said(command: &mut Command) -> Said {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Said { out: text(output.stdout), err: text(output.stderr), status: output.status.code().unwrap_or(-1) }
