@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cgroups::{DeviceRule, Limits},
+    driver::Driver,
     failure::{Failure, Result},
     files,
+    log::Log,
     namespaces::ContainerId,
     paths::Paths,
     state::now_unix_ms,
@@ -112,59 +114,6 @@ pub struct Choices {
     pub annotations: BTreeMap<String, String>,
     /// Whether it is removed once it has ended.
     pub remove: bool,
-}
-
-/// How the root of a container is made of layers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Driver {
-    /// The kernel shows them as one, and only what is written takes room.
-    #[default]
-    Overlay,
-    /// They are copied for each container, for places where no overlay can be.
-    Copy,
-    /// The same, but files share their data with the layers' where the file system can.
-    Reflink,
-}
-
-impl Driver {
-    /// From its name.
-    pub fn parse(text: &str) -> Result<Self> {
-        match text {
-            "overlay" => Ok(Self::Overlay),
-            "copy" => Ok(Self::Copy),
-            "reflink" => Ok(Self::Reflink),
-            _ => Err(Failure::new(format!("there is no storage driver {text:?}")).with_hint("overlay, copy, reflink")),
-        }
-    }
-}
-
-/// What becomes of what a container writes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Log {
-    /// In which form.
-    pub driver: LogDriver,
-    /// How large one file becomes.
-    pub max_bytes: u64,
-    /// How many files there are at most.
-    pub max_files: u32,
-}
-
-/// In which form output is kept; the names are docker's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogDriver {
-    /// A line of JSON for each line.
-    JsonFile,
-    /// Not at all.
-    None,
-}
-
-impl Default for Log {
-    /// Docker's would fill the disk in the end.
-    fn default() -> Self {
-        Self { driver: LogDriver::JsonFile, max_bytes: 10 << 20, max_files: 3 }
-    }
 }
 
 /// Which network.

@@ -7,6 +7,7 @@
 
 mod choices;
 mod control;
+mod driver;
 mod engine;
 mod exec;
 mod failure;
@@ -43,7 +44,8 @@ pub use conex_namespaces as namespaces;
 /// Chapter 3, the union mount.
 pub use conex_overlay as overlay;
 
-pub use choices::{Choices, Device, Driver, Log, LogDriver, Network, Shared, Tmpfs, Ulimit};
+pub use choices::{Choices, Device, Network, Shared, Tmpfs, Ulimit};
+pub use driver::Driver;
 pub use engine::{Created, Engine, Entry, Force};
 pub use exec::Exec;
 pub use failure::{Failure, Result};
@@ -51,6 +53,7 @@ pub use failure::{Failure, Result};
 pub use launch::{Begin, Started};
 #[cfg(not(feature = "shim"))]
 pub use life::Patience;
+pub use log::{Log, LogDriver};
 pub use name::Name;
 pub use paths::Paths;
 pub use signal::Signal;

@@ -5,6 +5,34 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+/// What becomes of what a container writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// In which form.
+    pub driver: LogDriver,
+    /// How large one file becomes.
+    pub max_bytes: u64,
+    /// How many files there are at most.
+    pub max_files: u32,
+}
+
+/// In which form output is kept; the names are docker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    /// A line of JSON for each line.
+    JsonFile,
+    /// Not at all.
+    None,
+}
+
+impl Default for Log {
+    /// Docker's would fill the disk in the end.
+    fn default() -> Self {
+        Self { driver: LogDriver::JsonFile, max_bytes: 10 << 20, max_files: 3 }
+    }
+}
+
 /// One line of output, or a part of one that is too long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record<'a> {

@@ -9,7 +9,8 @@ use rustix::mount::MountAttrFlags;
 
 use crate::{
     cgroups::{Cgroup, World},
-    choices::{Choices, Driver, Network, Shared},
+    choices::{Choices, Network, Shared},
+    driver::Driver,
     failure::{Failure, Result},
     namespaces::{
         ContainerId, Directory, Facts, Host, IdMaps, Mount, Namespaces, Owners, Part, Plan, Process, Slot, Source,

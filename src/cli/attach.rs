@@ -16,50 +16,11 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-use super::{detach::Keys, explain::Explain};
+use super::{detach::Keys, ending::Ending, explain::Explain, passed_on::passed_on};
 use crate::{
-    Engine, Failure, Frame, Result, Stream,
+    Failure, Frame, Result, Stream,
     kernel::{RawMode, size_of},
 };
-
-/// How the attachment ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// The container ended, or could not be started, with this status.
-    Status(u8),
-    /// The user went away by the detach keys; the container goes on.
-    Detached,
-    /// The shim died without a word: nobody knows how the container ended.
-    Lost,
-}
-
-/// The status where nobody saw the end.
-const UNSEEN: u8 = 255;
-
-/// What we end with after an attachment.
-pub(super) fn status(ending: Ending, engine: &mut Engine) -> Result<u8> {
-    match ending {
-        Ending::Status(status) => Ok(status),
-        Ending::Detached => Ok(0),
-        Ending::Lost => {
-            engine.reconcile()?;
-            let message = "the container's shim died, and the container with it; nobody saw how it ended";
-            Err(Failure { status: UNSEEN, ..Failure::new(message) })
-        }
-    }
-}
-
-/// Signals that are for the container: not those that can't be caught, nor what says something about us.
-pub(super) fn passed_on() -> SigSet {
-    let mut caught = SigSet::all();
-    for ours in [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGCHLD, Signal::SIGPIPE, Signal::SIGURG] {
-        caught.remove(ours);
-    }
-    for fault in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL] {
-        caught.remove(fault);
-    }
-    caught
-}
 
 /// What is attached to what.
 pub(super) struct Attach<'a> {

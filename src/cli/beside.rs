@@ -16,7 +16,7 @@ use rustix::{
     termios::isatty,
 };
 
-use super::attach::passed_on;
+use super::passed_on::passed_on;
 use crate::{
     Failure, Result, Signal,
     kernel::{RawMode, Relayed, relay},

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{
-    attach::{self, Attach, Shown},
+    attach::{Attach, Shown},
     detach::Keys,
     run_flags::switch,
 };
@@ -47,5 +47,5 @@ pub(super) fn main(asked: &Reattach, engine: &mut Engine) -> Result<u8> {
         narration: None,
     }
     .run()?;
-    attach::status(ending, engine)
+    ending.status(engine)
 }

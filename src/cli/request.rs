@@ -4,10 +4,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use conex_image::config::Execution;
 
-use super::{env_file, run_flags::RunFlags};
+use super::{env_file, log_flags, run_flags::RunFlags};
 use crate::{
-    Choices, Engine, Failure, Log, LogDriver, Network, Result, Shared, Signal, Tmpfs, Ulimit, choices::PATH,
-    namespaces::ContainerId,
+    Choices, Engine, Failure, Network, Result, Shared, Signal, Tmpfs, Ulimit, choices::PATH, namespaces::ContainerId,
 };
 
 /// The choices that `flags`, what the image says, and the words after it make of those with a root alone.
@@ -57,7 +56,7 @@ pub(super) fn choices(
         host_cgroups: flags.limits.host_cgroups()?,
         ulimits: flags.ulimit.iter().map(|text| ulimit(text)).collect::<Result<_>>()?,
         sysctls: pairs(&flags.sysctl, "sysctl")?,
-        log: log(flags)?,
+        log: log_flags::log(flags)?,
         stop_timeout_secs: flags.stop_timeout,
         stop_signal: flags.stop_signal.as_deref().map(signal).transpose()?.or_else(|| config.stop_signal.clone()),
         labels: labels(flags, config)?,
@@ -213,7 +212,7 @@ fn ulimit(text: &str) -> Result<Ulimit> {
     Ok(Ulimit { name: name.to_owned(), soft, hard })
 }
 
-fn pairs(entries: &[String], flag: &str) -> Result<BTreeMap<String, String>> {
+pub(super) fn pairs(entries: &[String], flag: &str) -> Result<BTreeMap<String, String>> {
     let pair = |entry: &String| match entry.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(Failure::new(format!("--{flag} takes KEY=VALUE, not {entry:?}"))),
@@ -255,29 +254,6 @@ fn no_new_privileges(options: &[String]) -> Result<bool> {
 /// As it was written, if there is such a signal.
 fn signal(text: &str) -> Result<String> {
     Signal::parse(text).map(|_| text.to_owned())
-}
-
-fn log(flags: &RunFlags) -> Result<Log> {
-    let mut log = Log::default();
-    match flags.log_driver.as_deref() {
-        None | Some("" | "json-file") => {}
-        Some("none") => log.driver = LogDriver::None,
-        Some(other) => {
-            return Err(Failure::new(format!("there is no log driver {other:?}")).with_hint("json-file, none"));
-        }
-    }
-    for (key, value) in pairs(&flags.log_opt, "log-opt")? {
-        let refuse = |why: &str| Failure::new(format!("--log-opt {key}={value}: {why}"));
-        match key.as_str() {
-            "max-size" if value == "-1" => log.max_bytes = u64::MAX,
-            "max-size" => log.max_bytes = bytes(&value)?,
-            "max-file" => {
-                log.max_files = value.parse().ok().filter(|count| *count > 0).ok_or_else(|| refuse("no number"))?
-            }
-            _ => return Err(refuse("there is no such option").with_hint("max-size=10m, max-file=3")),
-        }
-    }
-    Ok(log)
 }
 
 #[cfg(test)]

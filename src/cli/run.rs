@@ -16,8 +16,9 @@ use rustix::{
 };
 
 use super::{
-    attach::{self, Attach, Ending, Shown},
+    attach::{Attach, Shown},
     detach::Keys,
+    ending::Ending,
     explain::{Explain, Form},
     pull, request,
     run_flags::{RunFlags, switch},
@@ -112,7 +113,7 @@ pub(super) fn main(run: &Run, engine: &mut Engine) -> Result<u8> {
     if ending != Ending::Detached {
         started.reap();
     }
-    attach::status(ending, engine)
+    ending.status(engine)
 }
 
 pub(super) fn create(create: &Create, engine: &Engine) -> Result<u8> {

@@ -4,7 +4,7 @@ use clap::Args;
 use rustix::stdio::stdin;
 
 use super::{
-    attach::{self, Attach, Shown},
+    attach::{Attach, Shown},
     detach::Keys,
     explain::Explain,
     run,
@@ -90,5 +90,5 @@ fn attached(start: &Start, word: &str, engine: &mut Engine) -> Result<u8> {
         narration: None,
     }
     .run()?;
-    attach::status(ending, engine)
+    ending.status(engine)
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use crate::{
-    choices::{Choices, Log, LogDriver},
-    log::{LINE_BYTES_MAX, Record},
+    choices::Choices,
+    log::{LINE_BYTES_MAX, Log, LogDriver, Record},
     namespaces::ContainerId,
     paths::Paths,
 };

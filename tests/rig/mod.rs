@@ -63,3 +63,25 @@ pub(crate) fn cgroups(directory: &Path) -> Vec<PathBuf> {
     let below = entries(directory).into_iter().filter(|path| path.is_dir());
     below.flat_map(|path| if is_id(&path) { vec![path] } else { cgroups(&path) }).collect()
 }
+
+/// `conex run -d --network none FLAGS… box busybox sh -c SCRIPT`.
+#[track_caller]
+pub(crate) fn begin(test: &TestHost, flags: &[&str], script: &str) -> String {
+    let words = ["box", "busybox", "sh", "-c", script];
+    let out = conex(test, &[&["run", "-d", "--network", "none"], flags, &words[..]].concat()).success();
+    out.trim().to_owned()
+}
+
+/// `conex logs WORDS…`.
+pub(crate) fn logs(test: &TestHost, words: &[&str]) -> Output {
+    conex(test, &[&["logs"], words].concat())
+}
+
+/// The first process of the only container.
+pub(crate) fn first_process(test: &TestHost) -> i32 {
+    let (_, run_root) = roots(test);
+    let run = entries(&run_root).pop().expect("a container");
+    let state: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(run.join("state.json")).expect("facts")).expect("JSON");
+    i32::try_from(state["process"]["pid"].as_i64().expect("a pid")).expect("a pid")
+}
