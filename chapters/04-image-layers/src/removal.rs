@@ -11,24 +11,28 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, chmodat, openat, renameat_with, unlinkat},
+    fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, chmodat, openat, renameat_with, statat, unlinkat},
     io::Errno,
 };
 
-/// Removes `name` and all below it, whatever it is; what is not there is removed already.
-pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
-    let Some(top) = unlink(parent, name)? else { return Ok(()) };
+use crate::name::is_directory;
+
+/// Removes `name` and all below it, whatever it is; what is not there is removed already. How many bytes its files had.
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<u64> {
+    let mut bytes = 0;
+    let Some(top) = unlink(parent, name, &mut bytes)? else { return Ok(bytes) };
     let mut moved = 0_u64;
     loop {
         let entries = names(top.as_fd())?;
         if entries.is_empty() {
-            return Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?);
+            unlinkat(parent, name, AtFlags::REMOVEDIR)?;
+            return Ok(bytes);
         }
         for entry in entries {
-            let Some(directory) = unlink(top.as_fd(), &entry)? else { continue };
+            let Some(directory) = unlink(top.as_fd(), &entry, &mut bytes)? else { continue };
             // Its directories come up beside it, so that the tree becomes flat: each is moved once.
             for below in names(directory.as_fd())? {
-                if unlink(directory.as_fd(), &below)?.is_some() {
+                if unlink(directory.as_fd(), &below, &mut bytes)?.is_some() {
                     move_up(directory.as_fd(), &below, top.as_fd(), &mut moved)?;
                 }
             }
@@ -51,12 +55,21 @@ pub(crate) fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
     Ok(names)
 }
 
-/// Removes what is no directory; gives one that is, opened.
-fn unlink(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Option<OwnedFd>> {
-    match unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(None),
-        Err(Errno::ISDIR) => {}
-        Err(errno) => return Err(errno.into()),
+/// Removes what is no directory, and counts its bytes with its last name; gives one that is, opened.
+fn unlink(parent: BorrowedFd<'_>, name: &OsStr, bytes: &mut u64) -> io::Result<Option<OwnedFd>> {
+    let stat = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(None),
+        stat => stat?,
+    };
+    if !is_directory(&stat) {
+        match unlinkat(parent, name, AtFlags::empty()) {
+            Err(Errno::NOENT) => {}
+            removed => removed?,
+        }
+        if stat.st_nlink == 1 {
+            *bytes += stat.st_size as u64;
+        }
+        return Ok(None);
     }
     // A user's own directory may be closed to him.
     chmodat(parent, name, Mode::RWXU, AtFlags::empty())?;
