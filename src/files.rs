@@ -48,6 +48,7 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<O
 /// Removes a file or a tree; not being there is fine.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     directory::remove(CWD, path.as_os_str())
+        .map(drop)
         .map_err(|error| Failure::io(format_args!("remove {}", path.display()), &error))
 }
 

@@ -73,11 +73,13 @@ impl Reference {
         self.digest.clone().map_or_else(tag, Version::Digest)
     }
 
-    /// The repository as users write it: `debian`, `localhost:5000/x`.
+    /// The repository as users write it: `debian`, `localhost:5000/x`. It means the same when it is read again.
     #[must_use]
     pub fn familiar_name(&self) -> String {
-        match self.host == HUB {
-            true => self.path.strip_prefix(OFFICIAL).unwrap_or(&self.path).to_owned(),
+        let short = self.path.strip_prefix(OFFICIAL).filter(|rest| !rest.contains('/')).unwrap_or(&self.path);
+        // The Hub has room for `foo.bar/x`, which without its host would be another registry's.
+        match self.host == HUB && split_host(short) == (HUB, short) {
+            true => short.to_owned(),
             false => format!("{}/{}", self.host, self.path),
         }
     }
@@ -224,11 +226,22 @@ mod tests {
             ("docker.io/library/x", "docker.io", "library/x", "latest", "x:latest"),
             ("docker.io", "docker.io", "library/docker.io", "latest", "docker.io:latest"),
             ("[::1]:5000/x", "[::1]:5000", "x", "latest", "[::1]:5000/x:latest"),
+            ("library/x/y", "docker.io", "library/x/y", "latest", "library/x/y:latest"),
+            ("docker.io/foo.bar/x", "docker.io", "foo.bar/x", "latest", "docker.io/foo.bar/x:latest"),
+            ("docker.io/localhost/x", "docker.io", "localhost/x", "latest", "docker.io/localhost/x:latest"),
+            (
+                "docker.io/index.docker.io/x",
+                "docker.io",
+                "index.docker.io/x",
+                "latest",
+                "docker.io/index.docker.io/x:latest",
+            ),
         ];
         for (text, host, path, tag, familiar) in table {
             let reference: Reference = text.parse().expect(text);
             assert_eq!((reference.host(), reference.path(), reference.tag()), (host, path, Some(tag)), "{text}");
             assert_eq!(reference.to_string(), familiar);
+            assert_eq!(familiar.parse(), Ok(reference), "{text}");
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, chmodat, openat, renameat_with, unlinkat},
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, chmodat, openat, renameat_with, statat, unlinkat},
     io::Errno,
 };
 
@@ -35,52 +35,67 @@ pub fn names(directory: BorrowedFd<'_>) -> io::Result<Vec<OsString>> {
 /// How deep one walk goes: what lies deeper is moved up first, so that no tree takes all our descriptors or our stack.
 const DEPTH_MAX: usize = 64;
 
-/// Removes `name` and all below it, whatever it is; what is not there is removed already.
-pub fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
-    let Some(top) = unlink(parent, name)? else { return Ok(()) };
-    let mut moved = 0;
+/// Removes `name` and all below it, whatever it is; what is not there is removed already. How many bytes its files had.
+pub fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<u64> {
+    let mut removing = Removing::default();
+    let Some(top) = removing.unlink(parent, name)? else { return Ok(removing.bytes) };
     loop {
         let entries = names(top.as_fd())?;
         if entries.is_empty() {
-            return Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?);
+            unlinkat(parent, name, AtFlags::REMOVEDIR)?;
+            return Ok(removing.bytes);
         }
-        entries.iter().try_for_each(|entry| remove_below(top.as_fd(), top.as_fd(), entry, (1, &mut moved)))?;
+        entries.iter().try_for_each(|entry| removing.below(top.as_fd(), top.as_fd(), entry, 1))?;
     }
 }
 
-fn remove_below(
-    top: BorrowedFd<'_>,
-    parent: BorrowedFd<'_>,
-    name: &OsStr,
-    (depth, moved): (usize, &mut usize),
-) -> io::Result<()> {
-    let Some(directory) = unlink(parent, name)? else { return Ok(()) };
-    if depth == DEPTH_MAX {
-        return move_up(top, parent, name, moved);
-    }
-    for entry in names(directory.as_fd())? {
-        remove_below(top, directory.as_fd(), &entry, (depth + 1, moved))?;
-    }
-    Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+/// What has been done so far.
+#[derive(Default)]
+struct Removing {
+    bytes: u64,
+    moved: usize,
 }
 
-/// Into the topmost directory that is removed: whatever happens to us, it is still below that.
-fn move_up(top: BorrowedFd<'_>, parent: BorrowedFd<'_>, name: &OsStr, moved: &mut usize) -> io::Result<()> {
-    loop {
-        *moved += 1;
-        match renameat_with(parent, name, top, format!("moved-{moved}"), RenameFlags::NOREPLACE) {
-            Err(Errno::EXIST) => {}
-            renamed => return Ok(renamed?),
+impl Removing {
+    fn below(&mut self, top: BorrowedFd<'_>, parent: BorrowedFd<'_>, name: &OsStr, depth: usize) -> io::Result<()> {
+        let Some(directory) = self.unlink(parent, name)? else { return Ok(()) };
+        if depth == DEPTH_MAX {
+            return self.move_up(top, parent, name);
+        }
+        for entry in names(directory.as_fd())? {
+            self.below(top, directory.as_fd(), &entry, depth + 1)?;
+        }
+        Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Into the topmost directory that is removed: whatever happens to us, it is still below that.
+    fn move_up(&mut self, top: BorrowedFd<'_>, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+        loop {
+            self.moved += 1;
+            match renameat_with(parent, name, top, format!("moved-{}", self.moved), RenameFlags::NOREPLACE) {
+                Err(Errno::EXIST) => {}
+                renamed => return Ok(renamed?),
+            }
         }
     }
-}
 
-/// Removes what is no directory; gives one that is, opened.
-fn unlink(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Option<OwnedFd>> {
-    match unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(None),
-        Err(Errno::ISDIR | Errno::PERM) => open_any(parent, name).map(Some),
-        Err(errno) => Err(errno.into()),
+    /// Removes what is no directory, and counts its bytes with its last name; gives one that is, opened.
+    fn unlink(&mut self, parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<Option<OwnedFd>> {
+        let stat = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(None),
+            stat => stat?,
+        };
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+            return open_any(parent, name).map(Some);
+        }
+        match unlinkat(parent, name, AtFlags::empty()) {
+            Err(Errno::NOENT) => {}
+            removed => removed?,
+        }
+        if stat.st_nlink == 1 {
+            self.bytes += u64::try_from(stat.st_size).unwrap_or_default();
+        }
+        Ok(None)
     }
 }
 

@@ -8,11 +8,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use conex_kernel::directory::{names, remove};
-use conex_kernel::{Links, open_inside};
+pub(crate) use conex_kernel::directory::names;
+use conex_kernel::{Links, directory, open_inside};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
 const READABLE: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Removes `name` and all below it.
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+    directory::remove(parent, name).map(drop)
+}
 
 /// A directory of the host's.
 pub(crate) fn open(path: &Path) -> io::Result<OwnedFd> {

@@ -129,7 +129,7 @@ fn on_an_overlay(test: &TestHost) {
     let before = test.fingerprint();
     let error = run(&host, &root, Ids::Host, "true").expect_err("overlay on overlay");
     assert!(error.to_string().contains("of type overlay: an overlay can't be written through another"), "{error}");
-    assert!(error.hint.expect("advice").contains("or let the root be a copy"));
+    assert!(error.hint.expect("advice").contains("or a root that is a copy: --storage-driver copy"));
     before.assert_same(&test.fingerprint(), "after the refusal");
     assert_eq!(look(&place).len(), 1);
     // The advice works.

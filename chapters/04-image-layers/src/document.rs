@@ -28,7 +28,7 @@ pub enum Document {
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     schema_version: u32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     media_type: String,
     /// How it is run.
     pub config: Descriptor,
@@ -44,7 +44,7 @@ pub struct Manifest {
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     schema_version: u32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     media_type: String,
     /// Manifests, or indexes again.
     pub manifests: Vec<Descriptor>,
@@ -164,6 +164,16 @@ mod tests {
             let read = Document::parse(media_type, index.as_bytes()).expect("an index");
             assert!(matches!(read, Document::Index(index) if index.manifests.len() == 1));
         }
+    }
+
+    #[test]
+    fn a_document_that_does_not_name_its_type_is_written_without_one() {
+        let text = format!(r#"{{"schemaVersion":2,"config":{A},"layers":[{A}]}}"#);
+        let Ok(Document::Manifest(read)) = Document::parse(MANIFEST, text.as_bytes()) else { panic!("a manifest") };
+        Document::parse(MANIFEST, &written(&read).expect("written")).expect("a manifest");
+        let text = r#"{"schemaVersion":2,"manifests":[]}"#;
+        let Ok(Document::Index(read)) = Document::parse(INDEX, text.as_bytes()) else { panic!("an index") };
+        assert_eq!(written(&read).expect("written"), text.as_bytes());
     }
 
     #[test]

@@ -12,7 +12,8 @@ use std::{
 use conex_kernel::directory;
 use rustix::{
     fs::{
-        AtFlags, FileType, Mode, OFlags, XattrFlags, linkat, lsetxattr, mkdirat, mknodat, openat, symlinkat, unlinkat,
+        AtFlags, FileType, Mode, OFlags, XattrFlags, fstat, linkat, lsetxattr, mkdirat, mknodat, openat, symlinkat,
+        unlinkat,
     },
     io::Errno,
 };
@@ -114,13 +115,14 @@ impl Growing {
     // ANCHOR: opaque
     /// What lies below this directory's is not seen. It is one mark, however often the archive says it.
     fn opaque(&mut self, directory: &Path) -> Result<()> {
-        if directory.as_os_str().is_empty() {
-            // An overlay's root is never opaque: `finish` deletes what lies below by name.
+        // By way of a name in it, which makes the directory where it is missing.
+        let this = Name { name: ".".into(), ..self.name(&directory.join(".wh..wh..opq"))? };
+        let file = |directory| fstat(directory).map(|stat| (stat.st_dev, stat.st_ino)).doing(|| "look it up".into());
+        if file(this.directory())? == file(self.root.as_fd())? {
+            // An overlay's root is never opaque: `finish` deletes what lies below by name. A link may lead to it, too.
             self.opaque = true;
             return Ok(());
         }
-        // By way of a name in it, which makes the directory where it is missing.
-        let this = Name { name: ".".into(), ..self.name(&directory.join(".wh..wh..opq"))? };
         let marked = lsetxattr(this.beneath(), self.rights.opaque(), b"y", XattrFlags::empty());
         marked.doing(|| "mark its directory as opaque".into())
     }

@@ -2,15 +2,16 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    os::unix::fs::MetadataExt,
+    ffi::OsStr,
+    fs, io,
+    os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
 };
 
 use conex_kernel::directory;
-use rustix::fs::CWD;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
 
-use crate::{Digest, Result, Store, error::Doing, maker};
+use crate::{Digest, Result, Store, error::Doing, maker, name::is_directory};
 
 impl Store {
     /// Removes all blobs and unpacked layers but these, and what was begun and never finished; how many bytes they had.
@@ -22,11 +23,10 @@ impl Store {
             fs::remove_file(path).doing(|| format!("remove {}", path.display()))?;
         }
         for path in named_by_digests(&self.layers)?.difference(layers) {
-            bytes += size(path)?;
             // Under another name first: a layer that has its own is whole.
             let aside = self.layers.join(maker::new_name());
             fs::rename(path, &aside).doing(|| format!("take {} away", path.display()))?;
-            directory::remove(CWD, aside.as_os_str()).doing(|| format!("remove {}", aside.display()))?;
+            bytes += directory::remove(CWD, aside.as_os_str()).doing(|| format!("remove {}", aside.display()))?;
         }
         self.sweep()?;
         Ok(bytes)
@@ -47,17 +47,29 @@ fn named_by_digests(directory: &Path) -> Result<BTreeSet<PathBuf>> {
 
 /// The bytes of the files in a layer, each counted once, however many names it has.
 pub fn size(layer: &Path) -> Result<u64> {
-    let (mut sum, mut linked, mut left) = (0, BTreeSet::new(), vec![layer.to_owned()]);
-    while let Some(directory) = left.pop() {
-        let doing = || format!("measure {}", directory.display());
-        for entry in fs::read_dir(&directory).doing(doing)? {
-            let entry = entry.doing(doing)?;
-            let metadata = entry.metadata().doing(doing)?;
-            if metadata.is_dir() {
-                left.push(entry.path());
-            } else if metadata.nlink() == 1 || linked.insert(metadata.ino()) {
-                sum += metadata.len();
-            }
+    measure(layer).doing(|| format!("measure {}", layer.display()))
+}
+
+/// However deep it is, it takes one descriptor at a time and no path: the way back is `..`, since nobody moves anything.
+fn measure(layer: &Path) -> io::Result<u64> {
+    let open = |parent: BorrowedFd<'_>, name: &OsStr| {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(parent, name, flags, Mode::empty())
+    };
+    let mut at = open(CWD, layer.as_os_str())?;
+    let (mut sum, mut linked, mut left) = (0, BTreeSet::new(), vec![directory::names(at.as_fd())?]);
+    while let Some(names) = left.last_mut() {
+        let Some(name) = names.pop() else {
+            left.pop();
+            at = open(at.as_fd(), OsStr::new(".."))?;
+            continue;
+        };
+        let stat = statat(&at, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if is_directory(&stat) {
+            at = open(at.as_fd(), &name)?;
+            left.push(directory::names(at.as_fd())?);
+        } else if stat.st_nlink == 1 || linked.insert(stat.st_ino) {
+            sum += stat.st_size as u64;
         }
     }
     Ok(sum)

@@ -353,9 +353,13 @@ fn late_links(test: &TestHost) {
 
 fn opaque_root(test: &TestHost) {
     let base = Tape::default().file("a", "").file("b/c", "").file("d/e", "");
-    let top = Tape::default().file(".wh..wh..opq", "").file("a", "new").file("d/new", "");
-    let paths = unpack(&store(test, "s"), &[base.end(), top.end()]).expect("unpacked");
-    assert_eq!(text(&paths[1].join("a")), "new");
-    assert!(is_whiteout(&paths[1].join("b")));
-    assert!(is_opaque(&paths[1].join("d")));
+    let opaque =
+        [Tape::default().file(".wh..wh..opq", ""), Tape::default().symlink("l", "/").file("l/.wh..wh..opq", "")];
+    for top in opaque {
+        let top = top.file("a", "new").file("d/new", "");
+        let paths = unpack(&store(test, "s"), &[base.clone().end(), top.end()]).expect("unpacked");
+        assert_eq!(text(&paths[1].join("a")), "new");
+        assert!(is_whiteout(&paths[1].join("b")));
+        assert!(is_opaque(&paths[1].join("d")) && !is_opaque(&paths[1]));
+    }
 }

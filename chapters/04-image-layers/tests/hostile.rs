@@ -7,6 +7,7 @@
 mod rig;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
             Case::root("what_lies_about_itself_is_refused", lies),
             Case::root("a_hundred_thousand_marks_take_linear_time", marks),
             Case::root("a_tree_deeper_than_our_descriptors_is_made_and_removed", deep),
+            Case::root("what_was_unpacked_can_always_be_measured_and_removed", removed),
+            Case::user("what_was_unpacked_can_always_be_removed_by_a_user", removed),
             Case::root("an_archive_cut_off_anywhere_is_refused", cut_off),
             Case::root("broken_maps_of_holes_are_refused", maps),
         ],
@@ -282,6 +285,36 @@ fn deep(test: &TestHost) {
     assert_eq!(text(&replaced.join("d")), "a file");
     unpack(&store, &[tape.file("..", "").end()]).expect_err("..");
     assert_eq!(names(&layers(test, "s")).len(), 2);
+}
+
+/// Method: a file deeper than a path can say, with two names, in a directory that is closed to its owner.
+fn removed(test: &TestHost) {
+    let store = store(test, "s");
+    let step = vec!["d".repeat(255); 10].join("/");
+    let closed = |header: &mut tar::Header| header.set_mode(0);
+    let tape = Tape::default()
+        .header(EntryType::Directory, "closed", b"", closed)
+        .pax(&[("path", step.as_bytes())])
+        .directory("cut")
+        .pax(&[("linkpath", step.as_bytes())])
+        .symlink("l", "cut")
+        .pax(&[("path", format!("l/{step}/file").as_bytes())])
+        .file("cut", "content")
+        .pax(&[("linkpath", format!("l/{step}/file").as_bytes())])
+        .hard_link("closed/link", "cut");
+    let layer = unpacked(&store, tape);
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        assert_eq!(conex_image::size(&layer).expect("measured"), 7 + step.len() as u64);
+    }
+    let blobs: u64 = blob_sizes(&test.directory("s").join("images/blobs/sha256"));
+    let freed = store.retain(&BTreeSet::new(), &BTreeSet::new()).expect("removed");
+    assert_eq!(freed - blobs, 7 + step.len() as u64);
+    assert_eq!(names(&layers(test, "s")), [""; 0]);
+}
+
+fn blob_sizes(blobs: &Path) -> u64 {
+    fs::read_dir(blobs).expect("there").map(|blob| blob.and_then(|blob| blob.metadata()).expect("there").len()).sum()
 }
 
 fn cut_off(test: &TestHost) {

@@ -1,4 +1,5 @@
-//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `book`, `bench`, `figures`, `peers` and `vm`.
+//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `fuzz`, `book`, `bench`, `figures`, `peers`
+//! and `vm`.
 //! It is not part of the engine and no learner needs it. One file per command; `tidy` holds the project's own checks.
 #![forbid(unsafe_code)]
 
@@ -6,6 +7,7 @@ mod bench;
 mod book;
 mod figures;
 mod forwarded;
+mod fuzz;
 mod lint;
 mod packages;
 mod peers;
@@ -35,6 +37,7 @@ enum Command {
     Bench(bench::Arguments),
     Book(book::Arguments),
     Figures(figures::Arguments),
+    Fuzz(fuzz::Arguments),
     Peers(peers::Arguments),
     Vm(vm::Arguments),
     #[command(hide = true)]
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Lint(arguments) => lint::main(&arguments).map(success),
         Command::Bench(arguments) => bench::main(&arguments).map(success),
         Command::Figures(arguments) => figures::main(&arguments).map(success),
+        Command::Fuzz(arguments) => fuzz::main(&arguments).map(success),
         Command::Book(arguments) => book::main(&arguments).map(success),
         Command::BookPreprocessor(arguments) => book::preprocess(&arguments).map(success),
         Command::Peers(arguments) => peers::main(&arguments),
