@@ -47,7 +47,7 @@ pub use conex_overlay as overlay;
 pub use choices::{Choices, Device, Network, Shared, Tmpfs, Ulimit};
 pub use driver::Driver;
 pub use engine::{Created, Engine, Entry, Force};
-pub use exec::Exec;
+pub use exec::{Beside, Exec};
 pub use failure::{Failure, Result};
 #[cfg(not(feature = "shim"))]
 pub use launch::{Begin, Started};

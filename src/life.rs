@@ -1,7 +1,7 @@
 //! What becomes of a container after it was made: started again, asked to end, killed, waited for, renamed.
 
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::{Duration, Instant},
 };
 
@@ -14,12 +14,11 @@ use crate::{
     choices::Choices,
     control,
     engine::{Created, Engine},
-    exec::Exec,
+    exec::{Beside, Exec},
     failure::{Failure, Result},
-    kernel::Kernel,
     lock::Lock,
     name::Name,
-    namespaces::{ContainerId, Host, Plan},
+    namespaces::ContainerId,
     signal::Signal,
     state::{State, Status},
     stream::{Frame, Stream},
@@ -100,24 +99,18 @@ impl Engine {
         Err(Failure::new(format!("container {} does not end", id.short())))
     }
 
-    /// The plan of one more program in a container that runs, and the host to carry it out on: whoever does is its parent.
-    pub fn exec(&self, id: &ContainerId, asked: &Exec) -> Result<(Host, Plan)> {
-        Ok((self.host(Kernel::quiet()), asked.plan(self.paths(), self.facts(), id)?))
-    }
-
-    /// Begins one more program in a container that runs, and leaves it to the container's shim.
-    pub fn exec_detached(&self, id: &ContainerId, asked: &Exec) -> Result<()> {
+    /// Begins one more program in a container that runs, with these standard streams or none. Its shim is its parent.
+    pub fn exec(&self, id: &ContainerId, asked: &Exec, streams: Option<[BorrowedFd<'_>; 3]>) -> Result<Beside> {
         let failed = |error| Failure::io(format_args!("talk to container {}", id.short()), &error);
         let Some(stream) = self.connect(id)? else {
-            // It says why.
-            return asked.plan(self.paths(), self.facts(), id).map(drop);
+            let failure = Failure::new(format!("container {} is not running", id.short()));
+            return Err(failure.with_hint(format!("conex start {}", id.short())));
         };
-        stream.send(&Frame::Exec(asked.clone()), None).map_err(failed)?;
-        match stream.receive().map_err(failed)? {
-            Some((Frame::Started, _)) => Ok(()),
-            Some((Frame::Failed(failure), _)) => Err(failure),
-            _ => Err(Failure::new(format!("container {} has ended", id.short()))),
+        for descriptor in streams.into_iter().flatten() {
+            stream.send(&Frame::Lend, Some(descriptor)).map_err(failed)?;
         }
+        stream.send(&Frame::Exec(asked.clone()), None).map_err(failed)?;
+        Beside::begun(stream, id)
     }
 
     /// Gives a container another name.

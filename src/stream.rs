@@ -28,8 +28,12 @@ pub enum Frame {
     Unread,
     /// Another front end: tell me what the container writes.
     Attach,
-    /// Another front end: run this in the container, too, and let nobody wait for it.
+    /// Another front end: three times, a descriptor that shall be a standard stream of what it will ask for.
+    Lend,
+    /// Another front end: run this in the container, too.
     Exec(Exec),
+    /// Shim: that was born; a pidfd of it comes along.
+    Process,
     /// Shim: the program runs. The console's master end comes along, if it has one; or, to whoever attaches, the end of a
     /// pipe that is its standard input.
     Started,
@@ -117,7 +121,9 @@ impl Frame {
             Self::Signal(number) => with(b"S", &number.to_le_bytes()),
             Self::Unread => b"u".to_vec(),
             Self::Attach => b"a".to_vec(),
+            Self::Lend => b"l".to_vec(),
             Self::Exec(exec) => with(b"E", &json(exec)),
+            Self::Process => b"p".to_vec(),
             Self::Started => b"s".to_vec(),
             Self::Output(bytes) => with(b"o", bytes),
             Self::Errors(bytes) => with(b"e", bytes),
@@ -135,7 +141,9 @@ impl Frame {
             b'S' => Self::Signal(i32::from_le_bytes(payload.try_into().ok()?)),
             b'u' => Self::Unread,
             b'a' => Self::Attach,
+            b'l' => Self::Lend,
             b'E' => Self::Exec(serde_json::from_slice(payload).ok()?),
+            b'p' => Self::Process,
             b's' => Self::Started,
             b'o' => Self::Output(payload.to_vec()),
             b'e' => Self::Errors(payload.to_vec()),
@@ -213,15 +221,19 @@ mod tests {
             environment: Vec::new(),
             directory: Some("/".into()),
             user: None,
-            console: None,
+            terminal: true,
+            size: None,
             privileged: false,
+            detached: true,
         };
         let frames = [
             Frame::Begin(orders),
             Frame::Signal(15),
             Frame::Unread,
             Frame::Attach,
+            Frame::Lend,
             Frame::Exec(exec),
+            Frame::Process,
             Frame::Started,
             Frame::Output(vec![0; PAYLOAD_BYTES_MAX]),
             Frame::Errors(b"e".to_vec()),

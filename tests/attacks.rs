@@ -14,6 +14,7 @@ fn main() -> ExitCode {
     testkit::run(
         &[
             Case::root("cve_2019_5736_no_program_of_ours_can_be_written_from_inside_as_root", programs),
+            Case::root("cve_2019_5736_exec_runs_nothing_of_ours_that_can_be_written", executed),
             Case::user("cve_2019_5736_no_program_of_ours_can_be_looked_into_from_inside_as_a_user", hidden),
             Case::root("cve_2024_21626_no_descriptor_of_ours_is_open_inside", descriptors),
             Case::root("cve_2020_14370_nothing_of_our_environment_is_inside", environment),
@@ -55,6 +56,23 @@ fn programs(test: &TestHost) {
     assert!(shim_is_sealed(test), "the shim's file can be written through its process");
     assert!(before == hash() && own == fs::read(test.program("conex")).expect("a file"));
     assert_eq!(before.len(), 1);
+}
+
+/// Method: programs in the container that the kernel starts through `/proc/self/exe`: what runs then is what we were before,
+/// as the container's own, for it to open. That may be the shim, whose mount nobody can write to, but not the command line.
+fn executed(test: &TestHost) {
+    image(test);
+    let script = "printf '#!/proc/self/exe\\n' > /trap; chmod 755 /trap; ln -s /proc/self/exe /link; sleep 1000";
+    conex(test, &["run", "-d", "--name", "web", "--network", "none", "box", "busybox", "sh", "-c", script]).success();
+    testkit::wait_until("the trap is laid", || {
+        conex(test, &["exec", "web", "busybox", "test", "-L", "/link"]).status == 0
+    });
+    let known = conex(test, &["version"]).success();
+    for program in ["/trap", "/link"] {
+        let ran = conex(test, &["exec", "web", program, "version"]);
+        assert!(ran.out.is_empty() && !known.is_empty(), "{program}: the command line ran in the container: {ran:?}");
+    }
+    conex(test, &["rm", "-f", "web"]).success();
 }
 
 /// Looks at the mount that a running shim's program lies on.

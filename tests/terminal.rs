@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             Case::root("a_terminal_has_a_size_takes_keys_and_gives_the_exit_code_as_root", session),
             Case::user("a_terminal_has_a_size_takes_keys_and_gives_the_exit_code_as_a_user", session),
             Case::root("the_detach_keys_leave_it_running", detach),
+            Case::root("one_more_program_has_a_terminal_of_its_own", beside),
             Case::root("the_terminal_is_put_in_order_when_the_shim_is_killed", killed),
             Case::root("a_container_that_reads_nothing_still_shows_its_output", deaf),
             Case::root("an_init_leaves_the_terminal_to_its_program", init),
@@ -129,11 +130,50 @@ fn detach(test: &TestHost) {
     assert_eq!(user.ends(), 0);
     assert!(!user.is_raw());
     assert!(conex(test, &["ps"]).success().contains(" Up "));
+    // Back again, with what was on the screen gone and the shell still there.
+    let mut user = User::start(test, &["attach", "kept"]);
+    user.types("echo he''re\r");
+    user.sees("here\r\n");
+    user.types("exit 6\r");
+    assert_eq!(user.ends(), 6);
+    assert!(!user.is_raw());
     conex(test, &["rm", "-f", "kept"]).success();
     testkit::wait_until("the shim is gone", || {
         while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
         is_clean(test)
     });
+}
+
+fn beside(test: &TestHost) {
+    image(test);
+    let words = ["run", "-d", "--name", "web", "--network", "none", "box", "busybox", "sleep", "1000"];
+    conex(test, &words).success();
+    let mut user = User::start(test, &["exec", "-it", "web", "busybox", "sh"]);
+    user.sees("# ");
+    assert!(user.is_raw());
+    user.types("stty size; echo $TERM; test -t 0 && test -t 1 && echo o''k\r");
+    user.sees("30 100\r\nxterm\r\nok\r\n");
+    tcsetwinsize(&user.master, Winsize { ws_row: 20, ws_col: 70, ws_xpixel: 0, ws_ypixel: 0 }).expect("a size");
+    user.types("until [ \"$(stty size)\" = '20 70' ]; do :; done; echo re''sized\r");
+    user.sees("resized\r\n");
+    user.types("sleep 1000\r");
+    std::thread::sleep(Duration::from_millis(50));
+    user.types("\u{3}");
+    user.types("echo code $?\r");
+    user.sees("code 130\r\n");
+    user.types("exit 7\r");
+    assert_eq!(user.ends(), 7);
+    assert!(!user.is_raw());
+    // A terminal whose size nobody knows is one, too.
+    let unknown = Command::new("script")
+        .args(["-qec", &format!("{} exec -it web busybox test -t 0", test.program("conex").display()), "/dev/null"])
+        .envs(command(test, &[]).get_envs().filter_map(|(key, value)| Some((key, value?))))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
+    assert!(unknown.is_ok_and(|status| status.success()));
+    conex(test, &["rm", "-f", "web"]).success();
+    assert!(is_clean(test));
 }
 
 fn killed(test: &TestHost) {

@@ -10,44 +10,43 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     fs::{CWD, Mode, OFlags, fchmod, openat},
-    io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio, read, retry_on_intr, write},
+    io::{Errno, ioctl_fionbio, read, retry_on_intr, write},
     pipe::{PipeFlags, pipe_with},
-    stdio::{dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout},
+    stdio::{stderr, stdin, stdout},
     termios::isatty,
 };
 
 use super::passed_on::passed_on;
 use crate::{
-    Failure, Result, Signal,
+    Beside, Failure, Result, Signal,
     kernel::{RawMode, Relayed, relay},
-    namespaces::{ContainerId, Host, Plan, Running, spawn},
 };
 
 /// On a console of its own, which is relayed to ours.
-pub(super) fn on_a_terminal(host: &Host, id: &ContainerId, plan: Plan) -> Result<u8> {
-    let null = nothing()?;
-    let running = start(host, id, plan, [null.as_fd(), null.as_fd(), null.as_fd()])?;
-    if let Some(console) = running.console() {
+pub(super) fn on_a_terminal(begun: Beside) -> Result<u8> {
+    if let Some(console) = &begun.console {
         let failed = |error: io::Error| Failure::io("relay the terminal", &error);
         let raw = isatty(stdin()).then(RawMode::enter).transpose().map_err(failed)?;
-        let ended = relay(console, running.pidfd()).map_err(failed)?;
+        let ended = relay(console, begun.process.as_fd()).map_err(failed)?;
         drop(raw);
         if let Relayed::Interrupted(signal) = ended {
             // It goes with us.
             return Ok(128 + signal);
         }
     }
-    Ok(running.wait()?.exit.status())
+    Ok(begun.wait())
 }
 
 /// Our input to it, if it shall have that; its output to ours, until it ends and no longer.
-pub(super) fn through_pipes(host: &Host, id: &ContainerId, plan: Plan, interactive: bool) -> Result<u8> {
+pub(super) fn through_pipes(
+    begin: impl FnOnce([BorrowedFd<'_>; 3]) -> Result<Beside>,
+    interactive: bool,
+) -> Result<u8> {
     let failed = |error: io::Error| Failure::io("stay attached", &error);
     let ([input, their_input], [output, their_output], [errors, their_errors]) =
         pipes().map_err(|errno| failed(errno.into()))?;
-    let null = nothing()?;
-    let their_input = if interactive { their_input } else { null };
-    let running = start(host, id, plan, [their_input.as_fd(), their_output.as_fd(), their_errors.as_fd()])?;
+    let their_input = if interactive { their_input } else { nothing()? };
+    let begun = begin([their_input.as_fd(), their_output.as_fd(), their_errors.as_fd()])?;
     drop((their_input, their_output, their_errors));
     let mut carrying = Carrying {
         input: Some(input).filter(|_| interactive),
@@ -55,39 +54,8 @@ pub(super) fn through_pipes(host: &Host, id: &ContainerId, plan: Plan, interacti
         output: Some(output),
         errors: Some(errors),
     };
-    carrying.run(running.pidfd()).map_err(failed)?;
-    Ok(running.wait()?.exit.status())
-}
-
-/// With these as its standard streams.
-fn start<'a>(host: &'a Host, id: &'a ContainerId, plan: Plan, theirs: [BorrowedFd<'_>; 3]) -> Result<Running<'a>> {
-    let failed = |errno: Errno| Failure::io("lend our streams", &errno.into());
-    let aside = Aside::put(theirs).map_err(failed)?;
-    let running = spawn(host, id, &[], plan).and_then(|waiting| waiting.start());
-    drop(aside);
-    Ok(running?)
-}
-
-/// Our own three streams, while others are in their place for a clone to inherit.
-struct Aside([OwnedFd; 3]);
-
-impl Aside {
-    fn put([input, output, errors]: [BorrowedFd<'_>; 3]) -> rustix::io::Result<Self> {
-        let own = |fd: BorrowedFd<'_>| fcntl_dupfd_cloexec(fd, 3);
-        let aside = Self([own(stdin())?, own(stdout())?, own(stderr())?]);
-        dup2_stdin(input)?;
-        dup2_stdout(output)?;
-        dup2_stderr(errors)?;
-        Ok(aside)
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        let [input, output, errors] = &self.0;
-        // They were there before.
-        let _ = dup2_stdin(input).and(dup2_stdout(output)).and(dup2_stderr(errors));
-    }
+    carrying.run(begun.process.as_fd()).map_err(failed)?;
+    Ok(begun.wait())
 }
 
 fn nothing() -> Result<OwnedFd> {

@@ -68,16 +68,15 @@ pub(super) fn main(exec: &ExecArgs, engine: &Engine) -> Result<u8> {
         environment: environment(exec)?,
         directory: exec.workdir.clone(),
         user: exec.user.clone(),
-        console: (exec.tty && !exec.detach).then(|| size_of(stdin())),
+        terminal: exec.tty && !exec.detach,
+        size: size_of(stdin()),
         privileged: exec.privileged,
+        detached: exec.detach,
     };
-    if exec.detach {
-        return engine.exec_detached(&id, &asked).map(|()| 0);
-    }
-    let (host, plan) = engine.exec(&id, &asked)?;
-    match exec.tty {
-        true => beside::on_a_terminal(&host, &id, plan),
-        false => beside::through_pipes(&host, &id, plan, exec.interactive),
+    match (exec.detach, exec.tty) {
+        (true, _) => engine.exec(&id, &asked, None).map(|_begun| 0),
+        (false, true) => beside::on_a_terminal(engine.exec(&id, &asked, None)?),
+        (false, false) => beside::through_pipes(|streams| engine.exec(&id, &asked, Some(streams)), exec.interactive),
     }
 }
 

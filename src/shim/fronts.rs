@@ -28,6 +28,8 @@ struct Front {
     began: bool,
     /// A frame that found no room.
     unsent: Option<Vec<u8>>,
+    /// Descriptors for what it will ask for.
+    lent: Vec<OwnedFd>,
 }
 
 /// What a front end's word means for the container.
@@ -35,13 +37,20 @@ pub(super) enum Heard {
     Nothing,
     /// Nobody reads its standard output any more.
     Unread,
-    /// Somebody wants one more program in it, and to hear what comes of that.
-    Exec(Exec, Rc<Stream>),
+    /// Somebody wants one more program in it, with these standard streams.
+    Exec(Exec, Vec<OwnedFd>, Rc<Stream>),
+    /// A signal for what this front end began.
+    Signal(Signal, Rc<Stream>),
+    /// It is there no more.
+    Gone(Rc<Stream>),
 }
 
 impl Fronts {
     pub(super) fn new(began: Rc<Stream>, listener: Option<OwnedFd>) -> Self {
-        Self { listener, all: vec![Front { stream: began, listens: true, began: true, unsent: None }] }
+        Self {
+            listener,
+            all: vec![Front { stream: began, listens: true, began: true, unsent: None, lent: Vec::new() }],
+        }
     }
 
     /// Whether all have taken what there was.
@@ -59,12 +68,7 @@ impl Fronts {
     }
 
     /// Does what was found ready, in the order of `descriptors`. `input` is for whoever attaches.
-    pub(super) fn attend(
-        &mut self,
-        ready: &[PollFlags],
-        process: Option<BorrowedFd<'_>>,
-        input: Option<BorrowedFd<'_>>,
-    ) -> Vec<Heard> {
+    pub(super) fn attend(&mut self, ready: &[PollFlags], input: Option<BorrowedFd<'_>>) -> Vec<Heard> {
         let (knocked, ready) = ready.split_first().map_or((PollFlags::empty(), ready), |(first, rest)| (*first, rest));
         let (mut heard, mut gone) = (Vec::new(), Vec::new());
         for (number, (front, ready)) in self.all.iter_mut().zip(ready).enumerate() {
@@ -74,18 +78,24 @@ impl Fronts {
                 gone.extend((!front.send(bytes)).then_some(number));
             }
             if !(*ready - PollFlags::OUT).is_empty() {
-                match front.hear(process, input) {
+                match front.hear(input) {
                     Some(word) => heard.push(word),
                     None => gone.push(number),
                 }
             }
         }
         gone.dedup();
-        gone.into_iter().rev().for_each(|number| drop(self.all.remove(number)));
+        heard.extend(gone.into_iter().rev().map(|number| Heard::Gone(self.all.remove(number).stream)));
         if !knocked.is_empty()
             && let Some(stream) = self.listener.as_ref().and_then(control::accept)
         {
-            self.all.push(Front { stream: Rc::new(stream), listens: false, began: false, unsent: None });
+            self.all.push(Front {
+                stream: Rc::new(stream),
+                listens: false,
+                began: false,
+                unsent: None,
+                lent: Vec::new(),
+            });
         }
         heard
     }
@@ -110,20 +120,23 @@ impl Fronts {
     }
 }
 
+/// A program has three standard streams.
+const LENT_MAX: usize = 3;
+
 impl Front {
     /// Takes one word; `None` once nobody is there. The container goes on without.
-    fn hear(&mut self, process: Option<BorrowedFd<'_>>, input: Option<BorrowedFd<'_>>) -> Option<Heard> {
+    fn hear(&mut self, input: Option<BorrowedFd<'_>>) -> Option<Heard> {
         match self.stream.receive() {
             Ok(Some((Frame::Signal(number), _))) => {
-                if let (Some(signal), Some(process)) = (Signal::of(number), process) {
-                    // It may have just ended; then that is what happens.
-                    let _ = signal.send(process);
-                }
+                return Some(Signal::of(number).map_or(Heard::Nothing, |it| Heard::Signal(it, self.stream.clone())));
             }
             // Its pipe had one reader: it writes into nothing and is told so, as in any pipeline.
             Ok(Some((Frame::Unread, _))) if self.began => return Some(Heard::Unread),
             Ok(Some((Frame::Unread, _))) => self.listens = false,
-            Ok(Some((Frame::Exec(exec), _))) => return Some(Heard::Exec(exec, self.stream.clone())),
+            Ok(Some((Frame::Lend, Some(descriptor)))) if self.lent.len() < LENT_MAX => self.lent.push(descriptor),
+            Ok(Some((Frame::Exec(exec), _))) => {
+                return Some(Heard::Exec(exec, std::mem::take(&mut self.lent), self.stream.clone()));
+            }
             Ok(Some((Frame::Attach, _))) => {
                 self.listens = true;
                 self.stream.send(&Frame::Started, input).ok()?;

@@ -70,7 +70,8 @@ impl<'a> Relay<'a> {
     }
 
     /// The front ends, for the last words.
-    pub(super) fn into_fronts(self) -> Fronts {
+    pub(super) fn into_fronts(mut self) -> Fronts {
+        self.beside.finish();
         self.fronts
     }
 
@@ -100,12 +101,16 @@ impl<'a> Relay<'a> {
     fn attend(&mut self, ready: &Ready, process: Option<BorrowedFd<'_>>) {
         let input = self.streams.input.as_ref().map(AsFd::as_fd);
         self.beside.reap(&ready.beside);
-        for heard in self.fronts.attend(&ready.fronts, process, input) {
+        for heard in self.fronts.attend(&ready.fronts, input) {
             match heard {
                 Heard::Nothing => {}
                 // Our end of its pipe was the last.
                 Heard::Unread => self.streams.output = None,
-                Heard::Exec(asked, front) => drop(front.send(&self.beside.begin(&asked), None)),
+                Heard::Exec(asked, lent, front) => self.beside.begin(&asked, &lent, &front),
+                Heard::Signal(signal, front) if self.beside.signal(&front, signal) => {}
+                // It may have just ended; then that is what happens.
+                Heard::Signal(signal, _) => drop(process.map(|process| signal.send(process))),
+                Heard::Gone(front) => self.beside.forget(&front),
             }
         }
     }
