@@ -21,22 +21,47 @@ pub(crate) fn during<T>(paths: &Paths, id: &ContainerId, act: impl FnOnce() -> R
         return act();
     }
     let path = paths.frozen(id);
-    let _lock = loop {
-        let lock = lock::exclusive(&path)?;
-        // Whoever had it before has taken it away.
-        if lock::is_at(&lock, &path) {
-            break lock;
+    let (held, _lock) = loop {
+        // Ctrl-C is heard while somebody else has it, and once the container goes on again.
+        let held = HeldSignals::hold()?;
+        match lock::try_exclusive(&path)? {
+            // Whoever had it before may have taken it away.
+            Some(lock) if lock::is_at(&lock, &path) => break (held, lock),
+            _ => drop(held),
         }
+        std::thread::sleep(STEP);
     };
     let (stack, kernel) = (Stack::new(&Choices::read(paths, id)?, paths)?, Kernel::quiet());
-    // Ctrl-C is heard, once the container goes on again.
-    let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
-    let failed = |errno: nix::errno::Errno| Failure::io("block signals", &errno.into());
-    let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(failed)?;
     let done = stack.cgroup().freeze(&kernel, id).map_err(Failure::from).and_then(|()| act());
     let thawed = stack.cgroup().thaw(&kernel, id).map_err(Failure::from).and_then(|()| files::remove(&path));
-    before.thread_set_mask().map_err(failed)?;
+    drop(held);
     done.and_then(|done| thawed.map(|()| done))
+}
+
+#[cfg(feature = "cli")]
+const STEP: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// Signals that would end us, kept until this is dropped.
+#[cfg(feature = "cli")]
+struct HeldSignals {
+    before: SigSet,
+}
+
+#[cfg(feature = "cli")]
+impl HeldSignals {
+    fn hold() -> Result<Self> {
+        let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().collect();
+        let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK);
+        Ok(Self { before: before.map_err(|errno| Failure::io("block signals", &errno.into()))? })
+    }
+}
+
+#[cfg(feature = "cli")]
+impl Drop for HeldSignals {
+    fn drop(&mut self) {
+        // It was the mask before.
+        let _ = self.before.thread_set_mask();
+    }
 }
 
 /// Lets a container go on if whoever froze it is dead.
