@@ -89,7 +89,9 @@ fn pruned(test: &TestHost) {
     begin(test, &["--name", "down"], "echo x > /x");
     conex(test, &["wait", "down"]).success();
     conex(test, &["create", "--network", "none", "box"]).success();
-    let told = conex(test, &["container", "prune", "-f"]).success();
+    let none = conex(test, &["container", "prune", "--filter", "until=1h"]).success();
+    assert_eq!(none, "Total reclaimed space: 0B\n");
+    let told = conex(test, &["container", "prune", "-f", "--filter", "label!=keep"]).success();
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!((lines.len(), lines[0], lines[1].len()), (4, "Deleted Containers:", 64), "{told}");
     assert!(lines[3].starts_with("Total reclaimed space: ") && !lines[3].ends_with(" 0B"), "{told}");

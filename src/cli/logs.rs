@@ -8,7 +8,7 @@ use std::{
 use clap::Args;
 use jiff::Timestamp;
 
-use super::log_reader::LogReader;
+use super::{log_reader::LogReader, moment};
 use crate::{Choices, Engine, Failure, LogDriver, Result, log::Record};
 
 /// Show what a container wrote
@@ -51,7 +51,8 @@ pub(super) fn main(logs: &Logs, engine: &Engine) -> Result<u8> {
         let failure = Failure::new(format!("container {} keeps no log", logs.container));
         return Err(failure.with_hint("it was made with --log-driver none"));
     }
-    let (since, until) = (time(logs.since.as_deref())?, time(logs.until.as_deref())?);
+    let time = |text: &Option<String>| text.as_deref().map(moment::parse).transpose();
+    let (since, until) = (time(&logs.since)?, time(&logs.until)?);
     let shown = Shown { since, until, timestamps: logs.timestamps };
     // Asked before anything is read: once it has ended, the log is whole.
     let shim = if logs.follow { engine.connect(&id)? } else { None };
@@ -133,20 +134,4 @@ impl Last {
         }
         true
     }
-}
-
-/// As docker takes it: a time, of UTC without a zone, seconds, or a duration before now.
-fn time(text: Option<&str>) -> Result<Option<Timestamp>> {
-    let Some(text) = text else { return Ok(None) };
-    let refuse = || {
-        let failure = Failure::new(format!("{text:?} is no time"));
-        failure.with_hint("2026-01-31T10:00:00Z, 2026-01-31, seconds since 1970, or how long ago: 1h30m")
-    };
-    let without_zone = || ["Z", "T00:00:00Z"].iter().find_map(|rest| format!("{text}{rest}").parse().ok());
-    let seconds = || {
-        let seconds: f64 = text.parse().ok()?;
-        Timestamp::from_duration(jiff::SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
-    };
-    let ago = || Timestamp::now().checked_sub(text.parse::<jiff::SignedDuration>().ok()?).ok();
-    text.parse().ok().or_else(seconds).or_else(without_zone).or_else(ago).ok_or_else(refuse).map(Some)
 }

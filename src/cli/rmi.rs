@@ -1,11 +1,12 @@
 //! `conex rmi` and `conex image prune`: images taken away; one that can't be does not keep the others.
 
 use clap::Args;
+use conex_image::Config;
 
-use super::{format::sizes, say::say};
+use super::{format::sizes, prune_filter::PruneFilter, say::say};
 use crate::{
     Engine, Failure, Result,
-    image::{Images, Removed, Sure, Unused},
+    image::{Images, Record, Removed, Sure, Unused},
 };
 
 /// Remove images
@@ -31,6 +32,9 @@ pub(super) struct Prune {
     /// Do not ask, which conex never does
     #[arg(short, long)]
     force: bool,
+    /// until=TIME, label=KEY[=VALUE], label!=KEY[=VALUE]
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
 }
 
 pub(super) fn main(rmi: &Rmi, engine: &Engine) -> Result<u8> {
@@ -46,7 +50,13 @@ pub(super) fn main(rmi: &Rmi, engine: &Engine) -> Result<u8> {
 
 pub(super) fn prune(prune: &Prune, engine: &Engine) -> Result<u8> {
     let images = Images::open(engine)?;
-    let Some((removed, bytes)) = images.prune(if prune.all { Unused::All } else { Unused::Nameless })? else {
+    let filters = prune.filter.iter().map(|text| PruneFilter::parse(text)).collect::<Result<Vec<_>>>()?;
+    let wanted = |record: &Record, config: &Config| {
+        let made = record.created.as_deref().and_then(|text| text.parse().ok());
+        filters.iter().all(|filter| filter.passes(made, &config.config.labels))
+    };
+    let which = if prune.all { Unused::All } else { Unused::Nameless };
+    let Some((removed, bytes)) = images.prune(which, wanted)? else {
         let failure = Failure::new("somebody adds an image, or is about to use one");
         return Err(failure.with_hint("try it again when that is done"));
     };

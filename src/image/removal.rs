@@ -1,7 +1,7 @@
 //! Taking images away: a name goes at once, the image with its last name, and what no other image and no container needs
 //! with it.
 
-use conex_image::Digest;
+use conex_image::{Config, Digest};
 
 use super::{Images, record::Record};
 use crate::{
@@ -65,12 +65,17 @@ impl Images<'_> {
     }
 
     /// Takes names and records away of what nobody uses.
-    pub(super) fn forget_unused(&self, which: Unused) -> Result<Vec<Removed>> {
+    pub(super) fn forget_unused(
+        &self,
+        which: Unused,
+        wanted: impl Fn(&Record, &Config) -> bool,
+    ) -> Result<Vec<Removed>> {
         let containers = self.engine.list()?;
         let mut removed = Vec::new();
         for listed in self.list()? {
             let candidate = which == Unused::All || listed.names.is_empty();
-            if candidate && !containers.iter().any(|entry| uses(entry, &listed.record)) {
+            let wanted = candidate && wanted(&listed.record, &self.documents(&listed.record)?.1);
+            if wanted && !containers.iter().any(|entry| uses(entry, &listed.record)) {
                 removed.extend(self.forget(&listed.record, &listed.names)?);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs::TryLockError, path::PathBuf};
 
-use conex_image::{ChainId, Digest};
+use conex_image::{ChainId, Config, Digest};
 
 use super::{Images, Removed, Unused, record::Record};
 use crate::failure::{Failure, Result};
@@ -22,13 +22,18 @@ impl Images<'_> {
         if self.is_alone()? { self.give_back().map(Some) } else { Ok(None) }
     }
 
-    /// Takes away what nobody uses: images without a name, or all that no container has; and gives their room back.
+    /// Takes away what nobody uses and is wanted: images without a name, or all that no container has; and gives their room
+    /// back.
     /// `None` while somebody else adds an image, which has a record before it has a name.
-    pub(crate) fn prune(self, which: Unused) -> Result<Option<(Vec<Removed>, u64)>> {
+    pub(crate) fn prune(
+        self,
+        which: Unused,
+        wanted: impl Fn(&Record, &Config) -> bool,
+    ) -> Result<Option<(Vec<Removed>, u64)>> {
         if !self.is_alone()? {
             return Ok(None);
         }
-        let removed = self.forget_unused(which)?;
+        let removed = self.forget_unused(which, wanted)?;
         Ok(Some((removed, self.give_back()?)))
     }
 

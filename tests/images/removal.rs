@@ -40,7 +40,13 @@ pub(crate) fn pruned(test: &TestHost) {
     conex(test, &["image", "from-host", "box", "busybox", "sh"]).success();
     let dangling = conex(test, &["images", "-q", "-f", "dangling=true"]).success();
     assert_eq!(dangling.lines().count(), 1, "{dangling}");
-    let told = conex(test, &["image", "prune"]).success();
+    for filter in ["until=2001-01-01", "label=keep"] {
+        let told = conex(test, &["image", "prune", "-a", "--filter", filter]).success();
+        assert_eq!(told, "Total reclaimed space: 0B\n", "{filter}");
+    }
+    let refused = conex(test, &["image", "prune", "--filter", "name=x"]);
+    assert!(refused.status == 1 && refused.err.contains("no filter of prune\nhint: until=24h, "), "{refused:?}");
+    let told = conex(test, &["image", "prune", "--filter", "until=0s"]).success();
     assert!(told.starts_with("Deleted: sha256:") && told.contains("MB\n"), "{told}");
     // What the dead had begun goes, too.
     let (root, _) = roots(test);

@@ -5,7 +5,7 @@ use std::{
     ffi::OsStr,
     fs::File,
     io,
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -140,7 +140,7 @@ impl Below<'_> {
 
     /// What one layer says of it, name by name.
     fn look(&self, layer: &Path, path: &Path) -> io::Result<Look> {
-        let mut at = Name { directory: File::open(layer)?.into(), name: ".".into() };
+        let mut at = Name { directory: OwnedFd::from(File::open(layer)?).into(), name: ".".into() };
         let mut stat = at.stat()?;
         let mut opaque = false;
         for part in path.iter() {
@@ -171,7 +171,7 @@ impl Name {
     /// A name in the directory that this one is.
     fn below(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(Self { directory: openat(&self.directory, &self.name, flags, Mode::empty())?, name: name.to_owned() })
+        Ok(Self { directory: openat(&self.directory, &self.name, flags, Mode::empty())?.into(), name: name.to_owned() })
     }
 }
 

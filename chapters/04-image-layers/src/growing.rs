@@ -7,6 +7,7 @@ use std::{
     io::{self, BufRead, Seek, SeekFrom},
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use conex_kernel::directory;
@@ -37,6 +38,9 @@ pub(crate) struct Growing {
     pub(crate) links: Vec<(PathBuf, PathBuf)>,
     /// Whether nothing of what lies below the root is seen.
     pub(crate) opaque: bool,
+    /// The directory that was found last, by its path: most entries lie where the one before them does. It stays the same
+    /// until something is taken away.
+    last: Option<(PathBuf, Arc<OwnedFd>)>,
     /// How much all that may take, and takes.
     held_bytes_max: u64,
     held_bytes: u64,
@@ -46,7 +50,7 @@ impl Growing {
     /// In an empty directory.
     pub(crate) fn new(root: OwnedFd, rights: Rights, held_bytes_max: u64) -> Self {
         let directories = BTreeMap::from([(PathBuf::new(), None)]);
-        Self { root, rights, directories, links: Vec::new(), opaque: false, held_bytes_max, held_bytes: 0 }
+        Self { root, rights, directories, links: Vec::new(), opaque: false, last: None, held_bytes_max, held_bytes: 0 }
     }
 
     /// Applies all entries.
@@ -82,12 +86,16 @@ impl Growing {
         if matches!(entry.kind, Kind::CharacterDevice(0)) {
             return Err(refused("the device 0:0 would delete what lies below"));
         }
-        let name = self.cleared(&path)?;
+        let name = self.name(&path)?;
         match &entry.kind {
-            Kind::HardLink(other) => self.link(path, other, &name),
-            Kind::CharacterDevice(_) | Kind::BlockDevice(_) if self.rights == Rights::User => Ok(()),
+            Kind::HardLink(other) => self.clear(&path, &name).and_then(|()| self.link(path, other, &name)),
+            Kind::CharacterDevice(_) | Kind::BlockDevice(_) if self.rights == Rights::User => self.clear(&path, &name),
             kind => {
-                make(kind, &name, archive)?;
+                // Most names are new: only where something is, it is taken away.
+                if !make(kind, &name, archive)? {
+                    self.clear(&path, &name)?;
+                    make(kind, &name, archive)?;
+                }
                 attributes::set(&name, &entry.metadata, self.rights).doing(|| "set its metadata".into())
             }
         }
@@ -139,6 +147,7 @@ impl Growing {
             there => there.ok(),
         };
         if there.is_some() {
+            self.last = None;
             directory::remove(name.directory(), &name.name).doing(|| "remove what was there".into())?;
         }
         mkdirat(&name.directory, &name.name, Mode::RWXU).doing(|| "make the directory".into())?;
@@ -162,9 +171,10 @@ impl Growing {
         if self.held_bytes > self.held_bytes_max { Err(Limit::Held(self.held_bytes_max).into()) } else { Ok(()) }
     }
 
-    /// A place where nothing is.
-    fn cleared(&mut self, path: &Path) -> Result<Name> {
-        let name = self.name(path)?;
+    /// Takes away what is there.
+    fn clear(&mut self, path: &Path, name: &Name) -> Result<()> {
+        // It may be a link or a directory on the way to the one that was found last.
+        self.last = None;
         match unlinkat(&name.directory, &name.name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(Errno::ISDIR) => {
@@ -173,11 +183,21 @@ impl Growing {
             }
             Err(errno) => return Err(Error::system("remove what was there", errno.into())),
         }
-        Ok(name)
+        Ok(())
     }
 
     /// The place of a path. Directories that the archive did not mention are made.
     pub(crate) fn name(&mut self, path: &Path) -> Result<Name> {
+        let parent = path.parent().unwrap_or(path);
+        if let Some((_, directory)) = self.last.as_ref().filter(|(last, _)| last == parent) {
+            return Ok(Name::in_directory(directory.clone(), path));
+        }
+        let name = self.look_up(path)?;
+        self.last = Some((parent.to_owned(), name.directory.clone()));
+        Ok(name)
+    }
+
+    fn look_up(&mut self, path: &Path) -> Result<Name> {
         match Name::find(self.root.as_fd(), path) {
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {}
             found => return found.doing(|| "look up its directory".into()),
@@ -226,27 +246,39 @@ fn cost(path: &Path) -> usize {
     path.as_os_str().len() + size_of::<Metadata>()
 }
 
-/// Makes what is no directory and no other name of something.
-fn make<R: BufRead>(kind: &Kind, name: &Name, archive: &mut Entries<R>) -> Result<()> {
+/// Makes what is no directory and no other name of something; `false` if something is there.
+fn make<R: BufRead>(kind: &Kind, name: &Name, archive: &mut Entries<R>) -> Result<bool> {
     let node = |kind, device| mknodat(&name.directory, &name.name, kind, Mode::RUSR | Mode::WUSR, device);
-    match kind {
-        Kind::File(extent) => return file(extent, name, archive),
+    let made = match kind {
+        Kind::File(extent) => match create(name) {
+            Ok(file) => return fill(file, extent, archive).map(|()| true),
+            Err(errno) => Err(errno),
+        },
         Kind::Symlink(target) => symlinkat(target, &name.directory, &name.name),
         Kind::CharacterDevice(device) => node(FileType::CharacterDevice, *device),
         Kind::BlockDevice(device) => node(FileType::BlockDevice, *device),
         Kind::Fifo => node(FileType::Fifo, 0),
         Kind::Directory | Kind::HardLink(_) => Ok(()),
+    };
+    match made {
+        Err(Errno::EXIST) => Ok(false),
+        made => made.doing(|| "make it".into()).map(|()| true),
     }
-    .doing(|| "make it".into())
 }
 
-fn file<R: BufRead>(extent: &Extent, name: &Name, archive: &mut Entries<R>) -> Result<()> {
+fn create(name: &Name) -> rustix::io::Result<File> {
     let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = openat(&name.directory, &name.name, new, Mode::RUSR | Mode::WUSR);
-    let mut file = File::from(opened.doing(|| "make it".into())?);
+    openat(&name.directory, &name.name, new, Mode::RUSR | Mode::WUSR).map(File::from)
+}
+
+fn fill<R: BufRead>(mut file: File, extent: &Extent, archive: &mut Entries<R>) -> Result<()> {
+    let mut at = 0;
     for piece in &extent.pieces {
-        file.seek(SeekFrom::Start(piece.offset)).doing(|| "seek in it".into())?;
+        if piece.offset != at {
+            file.seek(SeekFrom::Start(piece.offset)).doing(|| "seek in it".into())?;
+        }
         archive.copy(piece.length, &mut file)?;
+        at = piece.offset + piece.length;
     }
     let ends_in_a_hole = extent.pieces.last().is_none_or(|piece| piece.offset + piece.length < extent.length);
     if ends_in_a_hole && extent.length > 0 { file.set_len(extent.length) } else { Ok::<(), io::Error>(()) }

@@ -6,6 +6,7 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use conex_kernel::{Links, open_inside};
@@ -13,7 +14,7 @@ use rustix::fs::{AtFlags, FileType, OFlags, Stat, statat};
 
 /// A name in an opened directory of a layer.
 pub(crate) struct Name {
-    pub(crate) directory: OwnedFd,
+    pub(crate) directory: Arc<OwnedFd>,
     pub(crate) name: OsString,
 }
 
@@ -72,7 +73,12 @@ impl Name {
     /// The place of a clean path, whose directory must be there.
     pub(crate) fn find(root: BorrowedFd<'_>, path: &Path) -> io::Result<Self> {
         let directory = open_directory(root, path.parent().unwrap_or(path))?;
-        Ok(Self { directory, name: path.file_name().unwrap_or(OsStr::new(".")).to_owned() })
+        Ok(Self::in_directory(directory.into(), path))
+    }
+
+    /// The last name of a clean path, in its directory.
+    pub(crate) fn in_directory(directory: Arc<OwnedFd>, path: &Path) -> Self {
+        Self { directory, name: path.file_name().unwrap_or(OsStr::new(".")).to_owned() }
     }
 
     pub(crate) fn stat(&self) -> rustix::io::Result<Stat> {
