@@ -2,7 +2,7 @@
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::{
@@ -146,9 +146,7 @@ const STARTING_TRIES: u32 = 5_000;
 const UNHEARD: Duration = Duration::from_secs(2);
 
 fn ends_within(process: &OwnedFd, patience: Patience) -> Result<bool> {
-    let deadline = patience.map(|patience| Instant::now() + patience);
-    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    let limit = left.map(|left| Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() });
+    let limit = patience.map(|it| Timespec { tv_sec: it.as_secs().cast_signed(), tv_nsec: it.subsec_nanos().into() });
     let mut fds = [PollFd::new(process, PollFlags::IN)];
     let ready = retry_on_intr(|| poll(&mut fds, limit.as_ref()));
     ready.map(|ready| ready > 0).map_err(|errno| Failure::io("wait for a container", &errno.into()))

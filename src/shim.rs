@@ -141,7 +141,7 @@ impl Shim {
         companions.kill();
         self.finish(State { oom_killed, ..state.ended(code) });
         relay.drain();
-        relay.into_fronts().say_farewell(&[Frame::Exited(code)]);
+        relay.into_fronts().say_farewell(&Frame::Exited(code));
         Ok(code)
     }
 

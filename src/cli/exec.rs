@@ -3,34 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{
-    ArgAction, Args,
+    Args,
     builder::{OsStringValueParser, TypedValueParser},
 };
 use rustix::{stdio::stdin, termios::isatty};
 
-use super::{beside, env_file, run_flags::switch};
+use super::{beside, env_file, run_flags::switches};
 use crate::{Engine, Exec, Failure, Result, kernel::size_of};
 
 /// Run one more program in a container that runs
 #[derive(Args, Debug)]
 #[command(args_override_self = true)]
 pub(super) struct ExecArgs {
-    /// Give it what we read
-    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
-          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
-    interactive: bool,
-    /// Give it a terminal
-    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
-          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
-    tty: bool,
-    /// Leave it in the background
-    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
-          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
-    detach: bool,
-    /// Withhold no right from it
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
-          action = ArgAction::Set, value_name = "BOOL", value_parser = switch, hide_default_value = true)]
-    privileged: bool,
+    #[command(flatten)]
+    switches: ExecSwitches,
     /// Set an environment variable; without a value, to the one that it has here
     #[arg(short, long, value_name = "KEY[=VALUE]", allow_hyphen_values = true)]
     env: Vec<String>,
@@ -54,12 +40,28 @@ pub(super) struct ExecArgs {
     command: Vec<String>,
 }
 
+switches! {
+    ExecSwitches:
+    /// Give it what we read
+    #[arg(short, long)]
+    interactive,
+    /// Give it a terminal
+    #[arg(short, long)]
+    tty,
+    /// Leave it in the background
+    #[arg(short, long)]
+    detach,
+    /// Withhold no right from it
+    #[arg(long)]
+    privileged,
+}
+
 /// Docker's status where standard input must be a terminal and is none.
 const NO_TERMINAL: u8 = 1;
 
 pub(super) fn main(exec: &ExecArgs, engine: &Engine) -> Result<u8> {
-    let id = engine.find(&exec.container)?;
-    if exec.tty && exec.interactive && !exec.detach && !isatty(stdin()) {
+    let (id, switches) = (engine.find(&exec.container)?, &exec.switches);
+    if switches.tty && switches.interactive && !switches.detach && !isatty(stdin()) {
         let failure = Failure::new("standard input is no terminal, and -t with -i needs one");
         return Err(Failure { status: NO_TERMINAL, ..failure.with_hint("leave -t out, or start it from a terminal") });
     }
@@ -68,15 +70,17 @@ pub(super) fn main(exec: &ExecArgs, engine: &Engine) -> Result<u8> {
         environment: environment(exec)?,
         directory: exec.workdir.clone(),
         user: exec.user.clone(),
-        terminal: exec.tty && !exec.detach,
+        terminal: switches.tty && !switches.detach,
         size: size_of(stdin()),
-        privileged: exec.privileged,
-        detached: exec.detach,
+        privileged: switches.privileged,
+        detached: switches.detach,
     };
-    match (exec.detach, exec.tty) {
+    match (switches.detach, switches.tty) {
         (true, _) => engine.exec(&id, &asked, None).map(|_begun| 0),
         (false, true) => beside::on_a_terminal(engine.exec(&id, &asked, None)?),
-        (false, false) => beside::through_pipes(|streams| engine.exec(&id, &asked, Some(streams)), exec.interactive),
+        (false, false) => {
+            beside::through_pipes(|streams| engine.exec(&id, &asked, Some(streams)), switches.interactive)
+        }
     }
 }
 

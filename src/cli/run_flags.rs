@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{
-    ArgAction, Args,
+    Args,
     builder::{OsStringValueParser, TypedValueParser},
 };
 
@@ -11,19 +11,21 @@ use super::{limit_flags::LimitFlags, pull::Pulling};
 
 /// Docker's switches may also be written `--flag=false`.
 macro_rules! switches {
-    ($($(#[$meta:meta])* $name:ident,)*) => {
+    ($switches:ident: $($(#[$meta:meta])* $name:ident,)*) => {
         /// Flags that are on or off.
-        #[derive(Args, Debug, Default)]
-        pub(super) struct Switches {
+        #[derive(clap::Args, Debug, Default)]
+        pub(super) struct $switches {
             $(
                 $(#[$meta])*
                 #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
-                      action = ArgAction::Set, hide_default_value = true, value_parser = switch, value_name = "BOOL")]
+                      action = clap::ArgAction::Set, hide_default_value = true,
+                      value_parser = $crate::cli::run_flags::switch, value_name = "BOOL")]
                 pub(super) $name: bool,
             )*
         }
     };
 }
+pub(super) use switches;
 
 /// As Go's flags take it.
 pub(super) fn switch(text: &str) -> Result<bool, String> {
@@ -35,6 +37,7 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
 }
 
 switches! {
+    Switches:
     /// Remove the container when it has ended
     #[arg(long)]
     rm,

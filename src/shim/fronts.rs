@@ -111,11 +111,10 @@ impl Fronts {
     }
 
     /// The last words, to those that came later; one that has no room has had its chance.
-    pub(super) fn say_farewell(&self, frames: &[Frame]) {
+    pub(super) fn say_farewell(&self, last: &Frame) {
+        let bytes = last.encode();
         for front in self.all.iter().filter(|front| !front.began) {
-            for frame in frames {
-                let _ = front.stream.try_send(&frame.encode());
-            }
+            let _ = front.stream.try_send(&bytes);
         }
     }
 }
