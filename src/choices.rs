@@ -40,6 +40,9 @@ pub struct Choices {
     pub read_only: bool,
     /// The program and its arguments.
     pub arguments: Vec<String>,
+    /// How many of them, from the first, are its entry point: an image made of it keeps both apart.
+    #[serde(default)]
+    pub entrypoint_words: usize,
     /// `KEY=value`, in docker's order, without HOME.
     pub environment: Vec<String>,
     /// Absolute.
@@ -202,6 +205,11 @@ pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 /// Docker's size of /dev/shm.
 pub(crate) const SHM_BYTES: u64 = 64 << 20;
 
+/// Whether a variable is the engine's own, which says nothing about what was asked for.
+pub(crate) fn is_own_variable(entry: &str) -> bool {
+    ["HOSTNAME=", "TERM="].iter().any(|key| entry.starts_with(key))
+}
+
 impl Choices {
     /// A new container of this root that runs this command, with nothing else asked for: its own namespaces, no network.
     pub fn of_root(rootfs: PathBuf, arguments: Vec<String>) -> Result<Self> {
@@ -222,6 +230,7 @@ impl Choices {
             driver: Driver::default(),
             read_only: false,
             arguments,
+            entrypoint_words: 0,
             environment: vec![PATH.to_owned(), format!("HOSTNAME={hostname}")],
             directory: "/".into(),
             user: "0".to_owned(),

@@ -7,6 +7,7 @@ mod changes;
 mod commit;
 mod completion;
 mod container;
+mod described;
 mod detach;
 mod diff;
 mod ending;
@@ -21,6 +22,7 @@ mod history;
 mod image;
 mod images;
 mod info;
+mod inspect;
 mod kill;
 mod limit_flags;
 mod log_flags;
@@ -29,9 +31,12 @@ mod login;
 mod logs;
 mod moment;
 mod passed_on;
+mod pause;
+mod process;
 mod progress;
 mod prune_filter;
 mod ps;
+mod ps_filter;
 mod pull;
 mod push;
 mod reattach;
@@ -40,12 +45,15 @@ mod rename;
 mod request;
 mod rm;
 mod rmi;
+mod room;
 mod run;
 mod run_flags;
 mod say;
 mod start;
+mod stats;
 mod stop;
 mod tag;
+mod top;
 mod version;
 mod wait;
 mod words;
@@ -89,6 +97,11 @@ enum Command {
     Attach(reattach::Reattach),
     Exec(Box<exec::ExecArgs>),
     Logs(logs::Logs),
+    Inspect(inspect::Inspect),
+    Pause(pause::Pause),
+    Unpause(pause::Unpause),
+    Top(top::Top),
+    Stats(stats::Stats),
     Ps(ps::Ps),
     Rename(rename::Rename),
     Rm(rm::Rm),
@@ -180,6 +193,11 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Attach(attach) => of_containers(Container::Attach(attach), paths),
         Command::Exec(exec) => of_containers(Container::Exec(exec), paths),
         Command::Logs(logs) => of_containers(Container::Logs(logs), paths),
+        Command::Inspect(inspect) => open(paths).and_then(|engine| inspect::main(&inspect, &engine)),
+        Command::Pause(pause) => of_containers(Container::Pause(pause), paths),
+        Command::Unpause(unpause) => of_containers(Container::Unpause(unpause), paths),
+        Command::Top(top) => of_containers(Container::Top(top), paths),
+        Command::Stats(stats) => of_containers(Container::Stats(stats), paths),
         Command::Ps(ps) => of_containers(Container::Ls(ps), paths),
         Command::Rename(rename) => of_containers(Container::Rename(rename), paths),
         Command::Rm(rm) => of_containers(Container::Rm(rm), paths),

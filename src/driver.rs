@@ -18,6 +18,15 @@ pub enum Driver {
 }
 
 impl Driver {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overlay => "overlay",
+            Self::Copy => "copy",
+            Self::Reflink => "reflink",
+        }
+    }
+
     /// From its name.
     pub fn parse(text: &str) -> Result<Self> {
         match text {

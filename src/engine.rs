@@ -14,7 +14,7 @@ use crate::{
     overlay::Change,
     paths::{self, Paths},
     reconcile,
-    stack::Stack,
+    stack::{self, Stack},
     state::{State, Status},
 };
 
@@ -181,6 +181,9 @@ impl Engine {
             if force == Force::No {
                 let message = format!("container {word} is running");
                 return Err(Failure::new(message).with_hint(format!("stop it by force: conex rm -f {word}")));
+            }
+            if state.is_ok_and(|state| state.paused) {
+                stack::thaw(&self.paths, &id);
             }
             kill_and_wait(&self.paths, &id)?;
         }

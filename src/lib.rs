@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod census;
 mod choices;
 mod control;
 mod driver;
@@ -12,7 +13,6 @@ mod engine;
 mod exec;
 mod failure;
 mod files;
-mod freeze;
 #[cfg(feature = "cli")]
 mod image;
 #[cfg(not(feature = "shim"))]

@@ -11,6 +11,8 @@ use rustix::{
 };
 
 use crate::{
+    census,
+    cgroups::Usage,
     choices::Choices,
     control,
     engine::{Created, Engine},
@@ -20,6 +22,7 @@ use crate::{
     name::Name,
     namespaces::ContainerId,
     signal::Signal,
+    stack::Stack,
     state::{State, Status},
     stream::{Frame, Stream},
 };
@@ -56,11 +59,53 @@ impl Engine {
 
     /// Sends a signal to the first process of a container that runs.
     pub fn signal(&self, id: &ContainerId, signal: Signal) -> Result<()> {
-        let not_running = || Failure::new(format!("container {} is not running", id.short()));
-        let process = self.process(id)?.ok_or_else(not_running)?;
+        let process = self.process(id)?.ok_or_else(|| not_running(id))?;
         match signal.send(process.as_fd()) {
-            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => Err(not_running()),
-            sent => sent.map_err(|error| Failure::io(format_args!("signal container {}", id.short()), &error)),
+            Err(error) if error.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => return Err(not_running(id)),
+            sent => sent.map_err(|error| Failure::io(format_args!("signal container {}", id.short()), &error))?,
+        }
+        self.let_go_on(id);
+        Ok(())
+    }
+
+    /// The pids of a container that runs, by our count; its first process is the first.
+    pub fn processes(&self, id: &ContainerId) -> Result<Vec<i32>> {
+        census::of(self.paths(), id)
+    }
+
+    /// What a container has used so far; nothing where it has no cgroup.
+    pub fn usage(&self, id: &ContainerId) -> Result<Usage> {
+        Ok(Stack::new(&Choices::read(self.paths(), id)?, self.paths())?.cgroup().usage(id))
+    }
+
+    /// Lets a container that runs stand still.
+    pub fn pause(&self, id: &ContainerId) -> Result<()> {
+        self.ask(id, &Frame::Pause)?.map(drop).ok_or_else(|| not_running(id))
+    }
+
+    /// Lets one that stands still go on.
+    pub fn resume(&self, id: &ContainerId) -> Result<()> {
+        self.ask(id, &Frame::Resume)?.map(drop).ok_or_else(|| not_running(id))
+    }
+
+    /// Lets a container stand still until what this gives is dropped; `None` if it does not run.
+    pub fn freeze(&self, id: &ContainerId) -> Result<Option<Stream>> {
+        self.ask(id, &Frame::Freeze)
+    }
+
+    /// Asks the shim of a container for something, and waits until it is done; `None` if it does not run.
+    fn ask(&self, id: &ContainerId, frame: &Frame) -> Result<Option<Stream>> {
+        let failed = |error| Failure::io(format_args!("talk to container {}", id.short()), &error);
+        let Some(stream) = self.connect(id)? else { return Ok(None) };
+        stream.send(frame, None).map_err(failed)?;
+        loop {
+            match stream.receive().map_err(failed)? {
+                Some((Frame::Done, _)) => return Ok(Some(stream)),
+                Some((Frame::Failed(failure), _)) => return Err(failure),
+                Some(_) => {}
+                // It has ended meanwhile.
+                None => return Ok(None),
+            }
         }
     }
 
@@ -68,6 +113,7 @@ impl Engine {
     pub fn stop(&self, id: &ContainerId, signal: Signal, patience: Patience) -> Result<()> {
         let Some(process) = self.process(id)? else { return Ok(()) };
         let sent = signal.send(process.as_fd());
+        self.let_go_on(id);
         // Who can't hear need not be waited for long.
         let patience = if sent.is_ok() { patience } else { Some(UNHEARD) };
         if !ends_within(&process, patience)? {
@@ -126,6 +172,14 @@ impl Engine {
         old.release(paths, id).and(renamed)
     }
 
+    /// One that is paused hears a signal only once it goes on; so does docker.
+    fn let_go_on(&self, id: &ContainerId) {
+        if State::read(self.paths(), id).is_ok_and(|state| state.paused) {
+            // It may have ended meanwhile, or somebody else was faster.
+            let _ = self.resume(id);
+        }
+    }
+
     /// The first process of a container, if it runs; waits while it is being born.
     fn process(&self, id: &ContainerId) -> Result<Option<OwnedFd>> {
         for _ in 0..STARTING_TRIES {
@@ -138,6 +192,10 @@ impl Engine {
         }
         Err(Failure::new(format!("container {} does not come up", id.short())))
     }
+}
+
+fn not_running(id: &ContainerId) -> Failure {
+    Failure::new(format!("container {} is not running", id.short()))
 }
 
 const STEP: Duration = Duration::from_millis(2);

@@ -26,6 +26,16 @@ pub enum LogDriver {
     None,
 }
 
+impl LogDriver {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::JsonFile => "json-file",
+            Self::None => "none",
+        }
+    }
+}
+
 impl Default for Log {
     /// Docker's would fill the disk in the end.
     fn default() -> Self {

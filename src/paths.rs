@@ -149,11 +149,6 @@ impl Paths {
         run.join("lock")
     }
 
-    /// There while somebody makes the container stand still, and locked by him.
-    pub fn frozen(&self, id: &ContainerId) -> PathBuf {
-        self.run(id).join("frozen")
-    }
-
     /// Where its shim listens.
     pub fn control(&self, id: &ContainerId) -> PathBuf {
         self.run(id).join("control")

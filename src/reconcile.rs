@@ -7,7 +7,7 @@ use crate::{
     choices::Choices,
     engine::{Engine, remove_files},
     failure::{Failure, Result},
-    files, freeze,
+    files,
     kernel::Kernel,
     lock::{self, Lock},
     namespaces::ContainerId,
@@ -38,8 +38,9 @@ fn by_name(engine: &Engine, name: &str) -> Result<()> {
 /// Finishes one container, if nobody is at it.
 pub(crate) fn one(engine: &Engine, id: &ContainerId) -> Result<()> {
     let paths = engine.paths();
-    let Some(lock) = Lock::try_take(paths, id)? else { return freeze::end_abandoned(paths, id) };
+    let Some(lock) = Lock::try_take(paths, id)? else { return Ok(()) };
     let state: Option<State> = files::read_json(&paths.state(id)).unwrap_or_default();
+    stack::thaw(paths, id);
     if let Some(process) = state.as_ref().and_then(|state| state.process.as_ref()) {
         process.kill();
     }

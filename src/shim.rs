@@ -6,6 +6,7 @@ mod companions;
 mod fronts;
 mod recorder;
 mod relay;
+mod still;
 mod streams;
 
 use std::{
@@ -42,6 +43,7 @@ use companions::Companions;
 use fronts::Fronts;
 use recorder::Recorder;
 use relay::Relay;
+use still::Still;
 use streams::Streams;
 
 const COMM: &CStr = c"conex-shim";
@@ -132,7 +134,8 @@ impl Shim {
         self.say_started(&running)?;
         let fronts = Fronts::new(self.stream.clone(), Some(listener));
         let recorder = Recorder::new(&choices, &self.paths, &self.id);
-        let mut relay = Relay::new(fronts, streams, recorder, Beside::new(self, &host));
+        let still = Still::new(self, &stack, state.clone());
+        let mut relay = Relay::new(fronts, streams, recorder, Beside::new(self, &host), still);
         relay.run(running.pidfd()).map_err(|error| Failure::io("carry the container's output", &error))?;
         // What could not be taken down is tried again by whoever removes the container.
         let code = running.ended()?.status();

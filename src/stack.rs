@@ -12,6 +12,7 @@ use crate::{
     choices::{Choices, Network, Shared},
     driver::Driver,
     failure::{Failure, Result},
+    kernel::Kernel,
     namespaces::{
         ContainerId, Directory, Facts, Host, IdMaps, Mount, Namespaces, Owners, Part, Plan, Process, Slot, Source,
         Target, User,
@@ -137,6 +138,13 @@ impl Root {
             }
         }
     }
+}
+
+/// Lets a container go on that stands still: on v1, one who is frozen does not die. Nothing is to be done about one that
+/// is gone.
+pub(crate) fn thaw(paths: &Paths, id: &ContainerId) {
+    let thawed = Choices::read(paths, id).and_then(|choices| Stack::new(&choices, paths));
+    let _ = thawed.map(|stack| stack.cgroup().thaw(&Kernel::quiet(), id));
 }
 
 /// Cleans up after a container of which nothing may be known but its id.

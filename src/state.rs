@@ -33,6 +33,9 @@ pub enum Status {
 pub struct State {
     /// Where it is in its life.
     pub status: Status,
+    /// Whether it stands still although it runs.
+    #[serde(default)]
+    pub paused: bool,
     /// Its first process.
     pub process: Option<Identity>,
     /// How it ended: its process's status, 128 and the signal's number, or 255 if nobody saw it.
@@ -63,11 +66,23 @@ pub struct Identity {
 pub(crate) const UNSEEN: u8 = 255;
 
 impl State {
+    /// Where it is in its life, in docker's one word.
+    pub fn word(&self) -> &'static str {
+        match self.status {
+            Status::Created | Status::Starting => "created",
+            Status::Running if self.paused => "paused",
+            Status::Running => "running",
+            Status::Exited => "exited",
+            Status::Removing => "removing",
+        }
+    }
+
     /// Of a container whose birth begins.
     pub(crate) fn starting() -> Self {
         let status = Status::Starting;
         Self {
             status,
+            paused: false,
             process: None,
             exit_code: None,
             oom_killed: false,
@@ -81,6 +96,7 @@ impl State {
     pub(crate) fn ended(self, exit_code: u8) -> Self {
         Self {
             status: Status::Exited,
+            paused: false,
             process: None,
             exit_code: Some(exit_code),
             finished_unix_ms: Some(now_unix_ms()),

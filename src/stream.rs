@@ -32,6 +32,14 @@ pub enum Frame {
     Lend,
     /// Another front end: run this in the container, too.
     Exec(Exec),
+    /// Another front end: let the container stand still while I am here.
+    Freeze,
+    /// Another front end: let it stand still.
+    Pause,
+    /// Another front end: let it go on.
+    Resume,
+    /// Shim: that is done.
+    Done,
     /// Shim: that was born; a pidfd of it comes along.
     Process,
     /// Shim: the program runs. The console's master end comes along, if it has one; or, to whoever attaches, the end of a
@@ -123,6 +131,10 @@ impl Frame {
             Self::Attach => b"a".to_vec(),
             Self::Lend => b"l".to_vec(),
             Self::Exec(exec) => with(b"E", &json(exec)),
+            Self::Freeze => b"z".to_vec(),
+            Self::Pause => b"h".to_vec(),
+            Self::Resume => b"g".to_vec(),
+            Self::Done => b"d".to_vec(),
             Self::Process => b"p".to_vec(),
             Self::Started => b"s".to_vec(),
             Self::Output(bytes) => with(b"o", bytes),
@@ -143,6 +155,10 @@ impl Frame {
             b'a' => Self::Attach,
             b'l' => Self::Lend,
             b'E' => Self::Exec(serde_json::from_slice(payload).ok()?),
+            b'z' => Self::Freeze,
+            b'h' => Self::Pause,
+            b'g' => Self::Resume,
+            b'd' => Self::Done,
             b'p' => Self::Process,
             b's' => Self::Started,
             b'o' => Self::Output(payload.to_vec()),
@@ -233,6 +249,10 @@ mod tests {
             Frame::Attach,
             Frame::Lend,
             Frame::Exec(exec),
+            Frame::Freeze,
+            Frame::Pause,
+            Frame::Resume,
+            Frame::Done,
             Frame::Process,
             Frame::Started,
             Frame::Output(vec![0; PAYLOAD_BYTES_MAX]),

@@ -178,11 +178,12 @@ fn docker(test: &TestHost) {
         .collect();
     assert!(unknown.is_empty(), "neither work nor are refused: {unknown:?}");
     let ours = "ps rm version info image images history import load login logout pull push rmi save tag commit diff \
-                attach container create exec kill logs rename restart start stop wait";
+                attach container create exec inspect kill logs pause rename restart start stats stop top unpause wait";
     let of_images = ["image ls", "image inspect", "image prune"];
     for verb in ours.split_whitespace().chain(of_images) {
         let verb: Vec<&str> = verb.split(' ').collect();
-        let words = |word: &str| conex(test, &[&verb[..], &[word]].concat()).err;
+        // Help, so that nothing is done that would last.
+        let words = |word: &str| conex(test, &[&verb[..], &[word, "--help"]].concat()).err;
         let named = |word: &&String| words(word).contains("there is no ");
         let told = help(&[&verb[..], &["--help"]].concat());
         let (flags, verbs) = (flags_of(&told), verbs_or_none(&told));

@@ -2,7 +2,9 @@
 
 use clap::Subcommand;
 
-use super::{commit, diff, exec, kill, logs, ps, reattach, rename, rm, run, start, stop, wait};
+use super::{
+    commit, diff, exec, inspect, kill, logs, pause, ps, reattach, rename, rm, run, start, stats, stop, top, wait,
+};
 use crate::{Engine, Result};
 
 /// Manage containers
@@ -13,10 +15,12 @@ pub(super) enum Container {
     Create(Box<run::Create>),
     Diff(diff::Diff),
     Exec(Box<exec::ExecArgs>),
+    Inspect(inspect::ContainerInspect),
     Kill(kill::Kill),
     Logs(logs::Logs),
     #[command(aliases = ["list", "ps"])]
     Ls(ps::Ps),
+    Pause(pause::Pause),
     Prune(rm::Prune),
     Rename(rename::Rename),
     Restart(stop::Restart),
@@ -24,7 +28,10 @@ pub(super) enum Container {
     Rm(rm::Rm),
     Run(Box<run::Run>),
     Start(start::Start),
+    Stats(stats::Stats),
     Stop(stop::Stop),
+    Top(top::Top),
+    Unpause(pause::Unpause),
     Wait(wait::Wait),
 }
 
@@ -35,16 +42,21 @@ pub(super) fn main(container: Container, engine: &mut Engine) -> Result<u8> {
         Container::Create(create) => run::create(&create, engine),
         Container::Diff(diff) => diff::main(&diff, engine),
         Container::Exec(exec) => exec::main(&exec, engine),
+        Container::Inspect(inspect) => inspect::containers(&inspect, engine),
         Container::Kill(kill) => kill::main(&kill, engine),
         Container::Logs(logs) => logs::main(&logs, engine),
         Container::Ls(ps) => ps::main(&ps, engine),
+        Container::Pause(pause) => pause::main(&pause, engine),
         Container::Prune(prune) => rm::prune(&prune, engine),
         Container::Rename(rename) => rename::main(&rename, engine),
         Container::Restart(restart) => stop::restart(&restart, engine),
         Container::Rm(rm) => rm::main(&rm, engine),
         Container::Run(run) => run::main(&run, engine),
         Container::Start(start) => start::main(&start, engine),
+        Container::Stats(stats) => stats::main(&stats, engine),
         Container::Stop(stop) => stop::main(&stop, engine),
+        Container::Top(top) => top::main(&top, engine),
+        Container::Unpause(unpause) => pause::unpause(&unpause, engine),
         Container::Wait(wait) => wait::main(&wait, engine),
     }
 }

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::{
     archive::{self, Import, Load, Save},
-    format::Format,
     history::{self, History},
     images::{self, ImagesArgs},
+    inspect,
     pull::{self, Pull},
     push::{self, Push},
     rmi::{self, Prune, Rmi},
@@ -70,7 +70,10 @@ pub(super) fn main(command: &Image, engine: &Engine) -> Result<u8> {
         }
         Image::History(history) => history::main(history, engine),
         Image::Import(import) => archive::import(import, engine),
-        Image::Inspect(inspect) => inspect_all(inspect, engine),
+        Image::Inspect(Inspect { format, images: words }) => {
+            let images = Images::open(engine)?;
+            inspect::show(words, format.as_deref(), |word| describe(&images, &images.find(word)?))
+        }
         Image::Load(load) => archive::load(load, engine),
         Image::Ls(images) => images::main(images, engine),
         Image::Prune(prune) => rmi::prune(prune, engine),
@@ -82,34 +85,8 @@ pub(super) fn main(command: &Image, engine: &Engine) -> Result<u8> {
     }
 }
 
-/// A list even of one, and what is missing told after it, as docker does.
-fn inspect_all(inspect: &Inspect, engine: &Engine) -> Result<u8> {
-    let format = inspect.format.as_deref().map(Format::of_object).transpose()?;
-    let images = Images::open(engine)?;
-    let mut found = Vec::new();
-    let mut status = 0;
-    for word in &inspect.images {
-        let told = images.find(word).and_then(|record| describe(&images, &record));
-        match told {
-            Ok(value) => found.push(value),
-            Err(failure) => {
-                super::errors::fail(&failure);
-                status = 1;
-            }
-        }
-    }
-    match format {
-        None => say(&format!("{:#}", Value::Array(found))),
-        Some(format) => {
-            let lines = found.iter().map(|value| format.render_object(value)).collect::<Result<Vec<_>>>()?;
-            lines.iter().for_each(|line| say(line));
-        }
-    }
-    Ok(status)
-}
-
 /// In docker's keys.
-fn describe(images: &Images<'_>, record: &Record) -> Result<Value> {
+pub(super) fn describe(images: &Images<'_>, record: &Record) -> Result<Value> {
     let (manifest, config) = images.documents(record)?;
     let layers: Vec<String> = config.rootfs.diff_ids.iter().map(ToString::to_string).collect();
     let lower: Vec<String> = images.layers(&config).iter().map(|path| path.display().to_string()).collect();

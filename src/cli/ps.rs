@@ -4,7 +4,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    format::Format,
+    format::{Format, sizes},
+    ps_filter::{self, PsFilter},
+    room::Room,
     say::say,
     words::{date, duration},
 };
@@ -19,6 +21,18 @@ pub(super) struct Ps {
     /// Ids only
     #[arg(short, long)]
     quiet: bool,
+    /// Only the newest N, running or not
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
+    last: Option<i64>,
+    /// Only the newest, running or not
+    #[arg(short, long)]
+    latest: bool,
+    /// Also how much room they take
+    #[arg(short, long)]
+    size: bool,
+    /// id=, name=, label=, exited=, status=, ancestor=, before=, since=, network=
+    #[arg(short, long, value_name = "FILTER")]
+    filter: Vec<String>,
     /// Whole ids and commands
     #[arg(long)]
     no_trunc: bool,
@@ -28,7 +42,7 @@ pub(super) struct Ps {
 }
 
 /// What each field is called above its column.
-const TITLES: [(&str, &str); 9] = [
+const TITLES: [(&str, &str); 13] = [
     ("ID", "CONTAINER ID"),
     ("Image", "IMAGE"),
     ("Command", "COMMAND"),
@@ -38,19 +52,33 @@ const TITLES: [(&str, &str); 9] = [
     ("Ports", "PORTS"),
     ("Names", "NAMES"),
     ("Labels", "LABELS"),
+    ("State", "STATE"),
+    ("Size", "SIZE"),
+    ("Mounts", "MOUNTS"),
+    ("Networks", "NETWORKS"),
 ];
 const TABLE: &str = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
 
+const WITH_SIZE: &str =
+    "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}\t{{.Size}}";
+
 pub(super) fn main(ps: &Ps, engine: &Engine) -> Result<u8> {
-    let format = Format::parse(ps.format.as_deref(), TABLE)?;
-    let shown = |entry: &Entry| ps.all || matches!(&entry.state, Ok(State { status: Status::Running, .. }));
-    let entries: Vec<Entry> = engine.list()?.into_iter().filter(shown).collect();
+    let format = Format::parse(ps.format.as_deref(), if ps.size { WITH_SIZE } else { TABLE })?;
+    let filters = ps.filter.iter().map(|text| PsFilter::parse(text, engine)).collect::<Result<Vec<_>>>()?;
+    let newest = if ps.latest { Some(1) } else { ps.last.and_then(|count| usize::try_from(count).ok()) };
+    let all = ps.all || newest.is_some() || filters.iter().any(PsFilter::means_all);
+    let shown = |entry: &Entry| all || matches!(&entry.state, Ok(State { status: Status::Running, .. }));
+    let meant = engine.list()?.into_iter().filter(|entry| shown(entry) && ps_filter::pass(&filters, entry));
+    let entries: Vec<Entry> = meant.take(newest.unwrap_or(usize::MAX)).collect();
     if ps.quiet {
         entries.iter().for_each(|entry| say(id(entry, ps)));
         return Ok(0);
     }
     let now = now_unix_ms();
-    let rows: Vec<Value> = entries.iter().map(|entry| row(entry, ps, now)).collect();
+    let mut rows: Vec<Value> = entries.iter().map(|entry| row(entry, ps, now)).collect();
+    if ps.size || ps.format.as_deref().is_some_and(|text| text.contains(".Size")) {
+        rows.iter_mut().zip(&entries).for_each(|(row, entry)| row["Size"] = size(engine, entry).into());
+    }
     format.render(&TITLES, &rows)?.iter().for_each(|line| say(line));
     Ok(0)
 }
@@ -77,24 +105,27 @@ fn row(entry: &Entry, ps: &Ps, now: u64) -> Value {
             ("RunningFor", format!("{since} ago")),
             ("CreatedAt", created.map(date).unwrap_or_default()),
             ("Status", status(entry, now)),
-            ("State", state(entry).to_owned()),
+            ("State", entry.state.as_ref().map_or("dead", State::word).to_owned()),
             ("Labels", labels.join(",")),
-            ("Networks", if choices.network == Network::Host { "host" } else { "none" }.to_owned()),
+            ("Networks", network(choices).to_owned()),
         ];
         fields.extend(known.map(|(field, text)| (field.to_owned(), text.into())));
     }
     row
 }
 
-/// In docker's one word.
-fn state(entry: &Entry) -> &'static str {
-    match entry.state.as_ref().map(|state| state.status) {
-        Ok(Status::Created | Status::Starting) => "created",
-        Ok(Status::Running) => "running",
-        Ok(Status::Removing) => "removing",
-        Ok(Status::Exited) => "exited",
-        Err(_) => "dead",
-    }
+/// The name of a container's network.
+pub(super) fn network(choices: &Choices) -> &'static str {
+    if choices.network == Network::Host { "host" } else { "none" }
+}
+
+/// What it wrote, and all that it sees. One that can't be measured takes nobody's list away.
+fn size(engine: &Engine, entry: &Entry) -> String {
+    let room = entry.choices.clone().and_then(|choices| Room::of(engine.paths(), &choices));
+    room.map_or_else(
+        |_| "?".to_owned(),
+        |room| format!("{} (virtual {})", sizes::decimal(room.own_bytes), sizes::decimal(room.whole_bytes)),
+    )
 }
 
 fn image(choices: &Choices) -> String {
@@ -119,6 +150,7 @@ fn status(entry: &Entry, now: u64) -> String {
     let since = |ms: Option<u64>| ms.map_or_else(String::new, |ms| duration(now.saturating_sub(ms)));
     match state.status {
         Status::Created | Status::Starting => "Created".to_owned(),
+        Status::Running if state.paused => format!("Up {} (Paused)", since(state.started_unix_ms)),
         Status::Running => format!("Up {}", since(state.started_unix_ms)),
         Status::Removing => "Removal In Progress".to_owned(),
         Status::Exited => {

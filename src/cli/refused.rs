@@ -19,7 +19,7 @@ const API: &str = "the HTTP API, and what stands on it, comes later";
 const NEVER: &str = "it is absent on purpose: see ARCHITECTURE.md";
 
 /// Docker's verbs.
-pub(super) const VERBS: [(&str, &str); 30] = [
+pub(super) const VERBS: [(&str, &str); 25] = [
     ("build", BUILDS),
     ("builder", BUILDS),
     ("buildx", BUILDS),
@@ -31,23 +31,18 @@ pub(super) const VERBS: [(&str, &str); 30] = [
     ("cp", LIFE),
     ("events", LIFE),
     ("export", LIFE),
-    ("inspect", LIFE),
     ("manifest", LATER),
     ("network", NETWORKS),
     ("node", NEVER),
-    ("pause", LIFE),
     ("plugin", NEVER),
     ("port", NETWORKS),
     ("search", LATER),
     ("secret", NEVER),
     ("service", NEVER),
     ("stack", NEVER),
-    ("stats", LIFE),
     ("swarm", NEVER),
     ("system", LIFE),
-    ("top", LIFE),
     ("trust", NEVER),
-    ("unpause", LIFE),
     ("update", LIFE),
     ("volume", VOLUMES),
 ];

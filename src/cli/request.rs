@@ -22,9 +22,11 @@ pub(super) fn choices(
     let network = network(flags.network.as_deref())?;
     let host_uts = host_uts(flags)?;
     let hostname = hostname(flags, network, host_uts, &id)?;
+    let (arguments, entrypoint_words) = arguments(flags, config, words)?;
     Ok(Choices {
         read_only: switches.read_only,
-        arguments: arguments(flags, config, words)?,
+        arguments,
+        entrypoint_words,
         environment: environment(flags, config, hostname.as_deref())?,
         directory: given(flags.workdir.clone(), |path| path.as_os_str().is_empty())
             .or(given(Some(PathBuf::from(&config.working_dir)), |path| path.as_os_str().is_empty()))
@@ -108,8 +110,9 @@ fn hostname(flags: &RunFlags, network: Network, host_uts: bool, id: &ContainerId
     }
 }
 
-/// An entrypoint of the user's takes the image's command away; an empty one takes only the image's entrypoint away.
-fn arguments(flags: &RunFlags, config: &Execution, words: &[String]) -> Result<Vec<String>> {
+/// The entry point and the command in one, and how many words the entry point has. One of the user's takes the image's
+/// command away; an empty one takes only the image's entry point away.
+fn arguments(flags: &RunFlags, config: &Execution, words: &[String]) -> Result<(Vec<String>, usize)> {
     let (entrypoint, command): (&[String], &[String]) = match flags.entrypoint.as_deref() {
         None => (config.entrypoint.as_deref().unwrap_or_default(), config.cmd.as_deref().unwrap_or_default()),
         Some("") => (&[], &[]),
@@ -120,7 +123,7 @@ fn arguments(flags: &RunFlags, config: &Execution, words: &[String]) -> Result<V
     if arguments.is_empty() {
         return Err(Failure::new("there is no command to run").with_hint("say it after the image or directory"));
     }
-    Ok(arguments)
+    Ok((arguments, entrypoint.len()))
 }
 
 /// In docker's order: PATH, HOSTNAME, TERM with a terminal, the image's, the user's; each key once, in its first place.

@@ -4,10 +4,9 @@ use conex_image::{Config, Descriptor, Layer, config::History};
 
 use super::{Images, Record};
 use crate::{
-    choices::Choices,
+    choices::{Choices, is_own_variable},
     cli::Change,
     failure::{Failure, Result},
-    freeze,
     namespaces::ContainerId,
 };
 
@@ -34,7 +33,10 @@ pub(crate) fn commit(images: &Images<'_>, id: &ContainerId, asked: &Commit) -> R
         return Err(Failure::new(message).with_hint("tar it, and conex import it"));
     };
     let layer = match asked.pause {
-        Pause::Yes => freeze::during(images.paths, id, || layer(images, id))?,
+        Pause::Yes => {
+            let _still = images.engine.freeze(id)?;
+            layer(images, id)?
+        }
         Pause::No => layer(images, id)?,
     };
     let (mut manifest, mut config) = images.documents(&image)?;
@@ -66,13 +68,12 @@ fn grown(mut config: Config, choices: &Choices, diff_id: conex_image::Digest, as
     config.created.clone_from(&created);
     config.rootfs.diff_ids.push(diff_id);
     let execution = &mut config.config;
-    execution.cmd = Some(choices.arguments.clone());
-    execution.entrypoint = None;
+    let (entrypoint, command) = choices.arguments.split_at(choices.entrypoint_words.min(choices.arguments.len()));
+    let some = |words: &[String]| (!words.is_empty()).then(|| words.to_vec());
+    (execution.entrypoint, execution.cmd) = (some(entrypoint), some(command));
     execution.user.clone_from(&choices.user);
     execution.working_dir = choices.directory.to_string_lossy().into_owned();
-    // These are the engine's, not the user's.
-    let own = |entry: &&String| !["HOSTNAME=", "TERM="].iter().any(|key| entry.starts_with(key));
-    execution.env = choices.environment.iter().filter(own).cloned().collect();
+    execution.env = choices.environment.iter().filter(|entry| !is_own_variable(entry)).cloned().collect();
     execution.labels.clone_from(&choices.labels);
     asked.changes.iter().for_each(|change| change.apply(execution));
     let mut step = History { created, created_by: Some(choices.arguments.join(" ")), ..History::default() };

@@ -41,6 +41,12 @@ pub(super) enum Heard {
     Exec(Exec, Vec<OwnedFd>, Rc<Stream>),
     /// A signal for what this front end began.
     Signal(Signal, Rc<Stream>),
+    /// Nothing in the container shall run while it is there.
+    Freeze(Rc<Stream>),
+    /// Nothing in the container shall run.
+    Pause(Rc<Stream>),
+    /// It shall go on.
+    Resume(Rc<Stream>),
     /// It is there no more.
     Gone(Rc<Stream>),
 }
@@ -136,6 +142,9 @@ impl Front {
             Ok(Some((Frame::Exec(exec), _))) => {
                 return Some(Heard::Exec(exec, std::mem::take(&mut self.lent), self.stream.clone()));
             }
+            Ok(Some((Frame::Freeze, _))) => return Some(Heard::Freeze(self.stream.clone())),
+            Ok(Some((Frame::Pause, _))) => return Some(Heard::Pause(self.stream.clone())),
+            Ok(Some((Frame::Resume, _))) => return Some(Heard::Resume(self.stream.clone())),
             Ok(Some((Frame::Attach, _))) => {
                 self.listens = true;
                 self.stream.send(&Frame::Started, input).ok()?;

@@ -15,6 +15,7 @@ use super::{
     beside::Beside,
     fronts::{Fronts, Heard},
     recorder::{Recorder, Source},
+    still::Still,
     streams::Streams,
 };
 use crate::stream::{Frame, PAYLOAD_BYTES_MAX};
@@ -24,6 +25,7 @@ pub(super) struct Relay<'a> {
     streams: Streams,
     recorder: Recorder,
     beside: Beside<'a>,
+    still: Still<'a>,
     buffer: Vec<u8>,
 }
 
@@ -37,8 +39,14 @@ struct Ready {
 }
 
 impl<'a> Relay<'a> {
-    pub(super) fn new(fronts: Fronts, streams: Streams, recorder: Recorder, beside: Beside<'a>) -> Self {
-        Self { fronts, streams, recorder, beside, buffer: Vec::new() }
+    pub(super) fn new(
+        fronts: Fronts,
+        streams: Streams,
+        recorder: Recorder,
+        beside: Beside<'a>,
+        still: Still<'a>,
+    ) -> Self {
+        Self { fronts, streams, recorder, beside, still, buffer: Vec::new() }
     }
 
     /// Comes back once the process has ended.
@@ -110,7 +118,13 @@ impl<'a> Relay<'a> {
                 Heard::Signal(signal, front) if self.beside.signal(&front, signal) => {}
                 // It may have just ended; then that is what happens.
                 Heard::Signal(signal, _) => drop(process.map(|process| signal.send(process))),
-                Heard::Gone(front) => self.beside.forget(&front),
+                Heard::Freeze(front) => self.still.read(&front),
+                Heard::Pause(front) => self.still.pause(&front),
+                Heard::Resume(front) => self.still.resume(&front),
+                Heard::Gone(front) => {
+                    self.beside.forget(&front);
+                    self.still.forget(&front);
+                }
             }
         }
     }

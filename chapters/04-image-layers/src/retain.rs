@@ -4,12 +4,15 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs, io,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
 use conex_kernel::directory;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat},
+    io::Errno,
+};
 
 use crate::{Digest, Result, Store, error::Doing, maker, name::is_directory};
 
@@ -45,29 +48,52 @@ fn named_by_digests(directory: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(paths)
 }
 
-/// The bytes of the files in a layer, each counted once, however many names it has.
-pub fn size(layer: &Path) -> Result<u64> {
-    measure(layer).doing(|| format!("measure {}", layer.display()))
+/// The bytes of the files in a directory, each counted once, however many names it has. A container may write to it
+/// meanwhile: what is gone when it is looked at does not count.
+pub fn size(directory: &Path) -> Result<u64> {
+    let mut measured = measure(directory);
+    for _ in 1..TRIES_MAX {
+        if measured.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::StaleNetworkFileHandle) {
+            measured = measure(directory);
+        }
+    }
+    measured.doing(|| format!("measure {}", directory.display()))
 }
 
-/// However deep it is, it takes one descriptor at a time and no path: the way back is `..`, since nobody moves anything.
-fn measure(layer: &Path) -> io::Result<u64> {
+/// How often a directory may be moved while it is measured.
+const TRIES_MAX: usize = 5;
+
+/// However deep it is, it takes one descriptor at a time and no path. The way back is `..`, which leads to where we came
+/// from, or else somebody moved a directory: then we must not go on, since we could be anywhere.
+fn measure(top: &Path) -> io::Result<u64> {
     let open = |parent: BorrowedFd<'_>, name: &OsStr| {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         openat(parent, name, flags, Mode::empty())
     };
-    let mut at = open(CWD, layer.as_os_str())?;
-    let (mut sum, mut linked, mut left) = (0, BTreeSet::new(), vec![directory::names(at.as_fd())?]);
-    while let Some(names) = left.last_mut() {
+    let number = |directory: &OwnedFd| fstat(directory).map(|stat| (stat.st_dev, stat.st_ino));
+    let mut at = open(CWD, top.as_os_str())?;
+    let (mut sum, mut linked) = (0, BTreeSet::new());
+    let mut left = vec![(number(&at)?, directory::names(at.as_fd())?)];
+    while let Some((_, names)) = left.last_mut() {
         let Some(name) = names.pop() else {
             left.pop();
+            let Some((above, _)) = left.last() else { break };
             at = open(at.as_fd(), OsStr::new(".."))?;
+            if number(&at)? != *above {
+                return Err(io::ErrorKind::StaleNetworkFileHandle.into());
+            }
             continue;
         };
-        let stat = statat(&at, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let stat = match statat(&at, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            stat => stat?,
+        };
         if is_directory(&stat) {
-            at = open(at.as_fd(), &name)?;
-            left.push(directory::names(at.as_fd())?);
+            at = match open(at.as_fd(), &name) {
+                Err(Errno::NOENT | Errno::NOTDIR) => continue,
+                opened => opened?,
+            };
+            left.push((number(&at)?, directory::names(at.as_fd())?));
         } else if stat.st_nlink == 1 || linked.insert(stat.st_ino) {
             sum += stat.st_size as u64;
         }
