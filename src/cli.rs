@@ -7,6 +7,7 @@ mod changes;
 mod commit;
 mod completion;
 mod container;
+mod cp;
 mod described;
 mod detach;
 mod diff;
@@ -15,6 +16,7 @@ mod env_file;
 mod errors;
 mod exec;
 mod explain;
+mod export;
 mod filter;
 mod floors;
 mod format;
@@ -107,6 +109,8 @@ enum Command {
     Rm(rm::Rm),
     Commit(commit::Commit),
     Diff(diff::Diff),
+    Cp(cp::Cp),
+    Export(export::Export),
     #[command(subcommand)]
     Container(container::Container),
     Images(images::ImagesArgs),
@@ -203,6 +207,8 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Rm(rm) => of_containers(Container::Rm(rm), paths),
         Command::Commit(commit) => of_containers(Container::Commit(commit), paths),
         Command::Diff(diff) => of_containers(Container::Diff(diff), paths),
+        Command::Cp(cp) => of_containers(Container::Cp(cp), paths),
+        Command::Export(export) => of_containers(Container::Export(export), paths),
         Command::Container(container) => of_containers(container, paths),
         Command::History(history) => of_images(Image::History(history), paths),
         Command::Images(images) => of_images(Image::Ls(images), paths),

@@ -31,6 +31,8 @@ mod signal;
 mod stack;
 mod state;
 mod stream;
+#[cfg(not(feature = "shim"))]
+mod view;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -59,3 +61,5 @@ pub use paths::Paths;
 pub use signal::Signal;
 pub use state::{State, Status};
 pub use stream::{Frame, Orders, Stream};
+#[cfg(not(feature = "shim"))]
+pub use view::View;

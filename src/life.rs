@@ -35,7 +35,13 @@ impl Engine {
     pub fn take(&self, id: &ContainerId) -> Result<Option<Created>> {
         let paths = self.paths();
         Choices::read(paths, id)?;
-        let Some(lock) = Lock::create_again(paths, id)? else { return Ok(None) };
+        let Some(lock) = Lock::create_again(paths, id)? else {
+            if State::read(paths, id).is_ok_and(|state| state.paused) {
+                let failure = Failure::new(format!("container {} is paused", id.short()));
+                return Err(failure.with_hint(format!("conex unpause {}", id.short())));
+            }
+            return Ok(None);
+        };
         State::starting().write(paths, id)?;
         Ok(Some(Created::again(id.clone(), paths.clone(), lock)))
     }

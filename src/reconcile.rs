@@ -52,6 +52,10 @@ pub(crate) fn one(engine: &Engine, id: &ContainerId) -> Result<()> {
 
 /// What was to be removed, or never came to be, goes; the rest has ended, and nobody saw how.
 fn finish(paths: &Paths, id: &ContainerId, state: Option<State>) -> Result<()> {
+    if state.is_none() && paths.ended(id).exists() {
+        // Somebody only kept it from being started, and died.
+        return lock::remove_run(paths, id);
+    }
     let choices = Choices::read(paths, id);
     let removing = state.as_ref().is_some_and(|state| state.status == Status::Removing);
     // A record that is there but can't be read is the user's to remove.

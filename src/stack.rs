@@ -4,8 +4,13 @@ mod generated;
 mod rights;
 mod settings;
 
+use std::{os::fd::OwnedFd, path::Path};
+
 use conex_kernel::operations::Filesystem;
-use rustix::mount::MountAttrFlags;
+use rustix::{
+    fs::{CWD, Mode, OFlags, openat},
+    mount::MountAttrFlags,
+};
 
 use crate::{
     cgroups::{Cgroup, World},
@@ -17,7 +22,7 @@ use crate::{
         ContainerId, Directory, Facts, Host, IdMaps, Mount, Namespaces, Owners, Part, Plan, Process, Slot, Source,
         Target, User,
     },
-    overlay::{Change, Copy, Keep, Overlay, Reflink, make_stub},
+    overlay::{Access, Change, Copy, Keep, Overlay, Reflink, make_stub},
     paths::Paths,
     state::State,
 };
@@ -77,6 +82,24 @@ impl Stack {
                 .with_hint("only a root of layers knows what was changed in it")),
             Root::Copy(_) => Err(Failure::new(format!("the root of container {} is a copy of its image", id.short()))
                 .with_hint("a copy doesn't know what was changed in it; conex commit takes it whole")),
+        }
+    }
+
+    /// Its root, seen from outside.
+    #[cfg(not(feature = "shim"))]
+    pub(crate) fn view(&self, host: &Host, id: &ContainerId, access: Access) -> Result<OwnedFd> {
+        let open = |path: &Path| {
+            let opened = openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+            opened.map_err(|errno| Failure::io(format_args!("open {}", path.display()), &errno.into()))
+        };
+        match &self.root {
+            Root::Overlay(overlay) => Ok(overlay.view(host, id, access)?),
+            Root::Directory(directory) => open(&directory.path),
+            Root::Copy(copy) => {
+                // One that never ran has none yet.
+                copy.prepare(host, id)?;
+                open(&copy.root(id))
+            }
         }
     }
 

@@ -178,7 +178,7 @@ fn docker(test: &TestHost) {
         .collect();
     assert!(unknown.is_empty(), "neither work nor are refused: {unknown:?}");
     let ours = "ps rm version info image images history import load login logout pull push rmi save tag commit diff \
-                attach container create exec inspect kill logs pause rename restart start stats stop top unpause wait";
+                attach container cp create exec export inspect kill logs pause rename restart start stats stop top unpause wait";
     let of_images = ["image ls", "image inspect", "image prune"];
     for verb in ours.split_whitespace().chain(of_images) {
         let verb: Vec<&str> = verb.split(' ').collect();

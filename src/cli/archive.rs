@@ -45,24 +45,45 @@ pub(super) struct Load {
 pub(super) fn save(save: &Save, engine: &Engine) -> Result<u8> {
     let images = Images::open(engine)?;
     let named = save.images.iter().map(|word| named(&images, word)).collect::<Result<Vec<_>>>()?;
-    let Some(path) = &save.output else {
-        if isatty(stdout()) {
-            let failure = Failure::new("an archive is nothing for a terminal");
-            return Err(failure.with_hint("conex save -o FILE IMAGE, or conex save IMAGE > FILE"));
-        }
-        return images.store.save(&named, io::stdout().lock()).map(|()| 0).map_err(Failure::from);
-    };
-    // Beside its place, so that what was there before is lost only for something whole.
+    match &save.output {
+        None => images.store.save(&named, standard_output()?)?,
+        Some(path) => whole_file(path, |file| {
+            let mut file = io::BufWriter::with_capacity(1 << 17, file);
+            images.store.save(&named, &mut file)?;
+            file.flush().map_err(|error| Failure::io(format_args!("write {}", path.display()), &error))
+        })?,
+    }
+    Ok(0)
+}
+
+/// Where an archive goes if nobody names a file.
+pub(super) fn standard_output() -> Result<impl Write> {
+    if isatty(stdout()) {
+        let failure = Failure::new("an archive is nothing for a terminal");
+        return Err(failure.with_hint("send it to a file or a program: … > FILE, … | tar -tv"));
+    }
+    Ok(io::BufWriter::with_capacity(1 << 17, io::stdout().lock()))
+}
+
+/// Writes a file beside its place, so that what was there before is lost only for something whole. A device or a pipe is
+/// written to as it is, and a link stays one.
+pub(super) fn whole_file(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let there = fs::canonicalize(path).ok();
+    let path = there.as_deref().unwrap_or(path);
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        let opened = File::options().write(true).open(path);
+        return write(&mut opened.map_err(|error| Failure::io(format_args!("open {}", path.display()), &error))?);
+    }
     let aside = path.with_extension(format!("part{}", std::process::id()));
-    let failed = |error: &io::Error| Failure::io(format_args!("write {}", path.display()), error);
-    let saved = File::create(&aside).map_err(|error| failed(&error)).and_then(|mut file| {
-        images.store.save(&named, io::BufWriter::with_capacity(1 << 17, &mut file))?;
-        file.flush().and_then(|()| fs::rename(&aside, path)).map_err(|error| failed(&error))
+    let failed = |error: io::Error| Failure::io(format_args!("write {}", path.display()), &error);
+    let written = File::create(&aside).map_err(failed).and_then(|mut file| {
+        write(&mut file)?;
+        fs::rename(&aside, path).map_err(failed)
     });
-    if saved.is_err() {
+    if written.is_err() {
         let _ = fs::remove_file(&aside);
     }
-    saved.map(|()| 0)
+    written
 }
 
 /// An image with the name by which it was asked for.

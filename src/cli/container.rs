@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    commit, diff, exec, inspect, kill, logs, pause, ps, reattach, rename, rm, run, start, stats, stop, top, wait,
+    commit, cp, diff, exec, export, inspect, kill, logs, pause, ps, reattach, rename, rm, run, start, stats, stop, top,
+    wait,
 };
 use crate::{Engine, Result};
 
@@ -12,9 +13,11 @@ use crate::{Engine, Result};
 pub(super) enum Container {
     Attach(reattach::Reattach),
     Commit(commit::Commit),
+    Cp(cp::Cp),
     Create(Box<run::Create>),
     Diff(diff::Diff),
     Exec(Box<exec::ExecArgs>),
+    Export(export::Export),
     Inspect(inspect::ContainerInspect),
     Kill(kill::Kill),
     Logs(logs::Logs),
@@ -39,9 +42,11 @@ pub(super) fn main(container: Container, engine: &mut Engine) -> Result<u8> {
     match container {
         Container::Attach(attach) => reattach::main(&attach, engine),
         Container::Commit(commit) => commit::main(&commit, engine),
+        Container::Cp(cp) => cp::main(&cp, engine),
         Container::Create(create) => run::create(&create, engine),
         Container::Diff(diff) => diff::main(&diff, engine),
         Container::Exec(exec) => exec::main(&exec, engine),
+        Container::Export(export) => export::main(&export, engine),
         Container::Inspect(inspect) => inspect::containers(&inspect, engine),
         Container::Kill(kill) => kill::main(&kill, engine),
         Container::Logs(logs) => logs::main(&logs, engine),

@@ -1,7 +1,7 @@
 //! All that is known of a container, in docker's keys and forms, as scripts ask for it. What conex has not is there with
 //! the value that says so. See moby's api/types/container.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ fn of_config(choices: &Choices) -> Value {
         "Cmd": some(command),
         "Image": choices.image.clone().unwrap_or_default(),
         "Volumes": Value::Null,
-        "WorkingDir": choices.directory,
+        "WorkingDir": if choices.directory == Path::new("/") { Path::new("") } else { &choices.directory },
         "Entrypoint": some(entrypoint),
         "OnBuild": Value::Null,
         "Labels": choices.labels,

@@ -3,7 +3,6 @@
 //! Rows are JSON objects. What Go's types say and JSON does not is in `value`; docker's functions are in `functions`.
 //! Where docker differs: it prints a struct without its keys and a nil pointer as `<nil>`, keeps the order of a struct's
 //! keys in JSON, refuses to compare a text with a number, and knows `else with`. See <https://pkg.go.dev/text/template>.
-#![cfg_attr(not(test), expect(dead_code, reason = "the verbs take it up one by one"))]
 
 mod functions;
 #[cfg(test)]

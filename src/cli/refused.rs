@@ -19,7 +19,7 @@ const API: &str = "the HTTP API, and what stands on it, comes later";
 const NEVER: &str = "it is absent on purpose: see ARCHITECTURE.md";
 
 /// Docker's verbs.
-pub(super) const VERBS: [(&str, &str); 25] = [
+pub(super) const VERBS: [(&str, &str); 23] = [
     ("build", BUILDS),
     ("builder", BUILDS),
     ("buildx", BUILDS),
@@ -28,9 +28,7 @@ pub(super) const VERBS: [(&str, &str); 25] = [
     ("compose", API),
     ("config", NEVER),
     ("context", NEVER),
-    ("cp", LIFE),
     ("events", LIFE),
-    ("export", LIFE),
     ("manifest", LATER),
     ("network", NETWORKS),
     ("node", NEVER),

@@ -41,6 +41,11 @@ pub struct Copy {
 }
 
 impl Copy {
+    /// The directory of a container's root, once it has been prepared.
+    pub fn root(&self, id: &ContainerId) -> PathBuf {
+        self.place(id).path(ROOTFS)
+    }
+
     fn place(&self, id: &ContainerId) -> Place {
         Place::new(&self.containers, id, self.keep)
     }
@@ -63,7 +68,7 @@ impl Part for Copy {
     }
 
     fn plan(&self, _facts: &Facts, id: &ContainerId, plan: &mut Plan) {
-        let source = Source::Bind { path: self.place(id).path(ROOTFS), recursive: false };
+        let source = Source::Bind { path: self.root(id), recursive: false };
         plan.root = Some(RootPlan { part: NAME, source, read_only: self.read_only });
     }
 

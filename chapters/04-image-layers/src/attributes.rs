@@ -4,9 +4,7 @@
 use std::io;
 
 use rustix::{
-    fs::{
-        AtFlags, Gid, Mode, Timestamps, Uid, XattrFlags, chmodat, chownat, lgetxattr, llistxattr, lsetxattr, utimensat,
-    },
+    fs::{AtFlags, Gid, Mode, Timestamps, Uid, XattrFlags, chownat, lgetxattr, llistxattr, lsetxattr, utimensat},
     io::Errno,
 };
 
@@ -32,7 +30,7 @@ pub(crate) fn set(name: &Name, metadata: &Metadata, rights: Rights) -> io::Resul
         }
     }
     if !is_link {
-        chmodat(directory, last, Mode::from_raw_mode(metadata.mode), AtFlags::empty())?;
+        name.chmod(Mode::from_raw_mode(metadata.mode))?;
     }
     let times = Timestamps { last_access: metadata.mtime, last_modification: metadata.mtime };
     Ok(utimensat(directory, last, &times, AtFlags::SYMLINK_NOFOLLOW)?)

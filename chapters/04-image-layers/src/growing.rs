@@ -247,7 +247,7 @@ fn cost(path: &Path) -> usize {
 }
 
 /// Makes what is no directory and no other name of something; `false` if something is there.
-fn make<R: BufRead>(kind: &Kind, name: &Name, archive: &mut Entries<R>) -> Result<bool> {
+pub(crate) fn make<R: BufRead>(kind: &Kind, name: &Name, archive: &mut Entries<R>) -> Result<bool> {
     let node = |kind, device| mknodat(&name.directory, &name.name, kind, Mode::RUSR | Mode::WUSR, device);
     let made = match kind {
         Kind::File(extent) => match create(name) {
@@ -271,7 +271,7 @@ fn create(name: &Name) -> rustix::io::Result<File> {
     openat(&name.directory, &name.name, new, Mode::RUSR | Mode::WUSR).map(File::from)
 }
 
-fn fill<R: BufRead>(mut file: File, extent: &Extent, archive: &mut Entries<R>) -> Result<()> {
+pub(crate) fn fill<R: BufRead>(mut file: File, extent: &Extent, archive: &mut Entries<R>) -> Result<()> {
     let mut at = 0;
     for piece in &extent.pieces {
         if piece.offset != at {

@@ -3,15 +3,18 @@
 
 #![forbid(unsafe_code)]
 
-#[path = "judges/aside.rs"]
+#[path = "../judges/aside.rs"]
 mod aside;
-#[path = "judges/docker.rs"]
+mod copies;
+#[path = "../judges/docker.rs"]
 #[allow(dead_code, reason = "the judges of images use the rest")]
 mod docker;
-#[path = "judges/peer.rs"]
+#[path = "../judges/peer.rs"]
 #[allow(dead_code, reason = "the judges of images use the rest")]
 mod peer;
+#[path = "../rig/mod.rs"]
 mod rig;
+mod states;
 
 use std::{collections::BTreeSet, process::ExitCode};
 
@@ -26,6 +29,10 @@ fn main() -> ExitCode {
             Case::root("exit_codes_are_docker_s", exit_codes).with(PROGRAMS).with_cgroups(),
             Case::root("a_process_sees_what_it_sees_in_docker_s_container", sees).with(PROGRAMS).with_cgroups(),
             Case::root("names_and_ids_have_docker_s_forms", names).with(PROGRAMS).with_cgroups(),
+            Case::root("copies_out_of_a_container_are_docker_s", copies::out).with(PROGRAMS).with_cgroups(),
+            Case::root("copies_into_a_container_are_docker_s", copies::into).with(PROGRAMS).with_cgroups(),
+            Case::root("every_verb_answers_as_docker_does_in_every_state", states::verbs).with(PROGRAMS).with_cgroups(),
+            Case::root("what_inspect_tells_is_what_docker_tells", states::inspected).with(PROGRAMS).with_cgroups(),
         ],
         rig::PROGRAMS,
     )
@@ -45,6 +52,14 @@ impl<'a> Both<'a> {
         conex(test, &["save", "-o", &archive, "box"]).success();
         docker.ask(&["load", "--quiet", "--input", &archive]).success();
         Self { test, docker }
+    }
+
+    fn ours(&self, words: &[&str]) -> Output {
+        conex(self.test, words)
+    }
+
+    fn ask(&self, words: &[&str]) -> (Output, Output) {
+        (self.ours(words), self.docker.ask(words))
     }
 
     fn run(&self, flags: &[&str], words: &[&str]) -> (Output, Output) {
