@@ -71,15 +71,14 @@ impl Engine {
     }
 
     /// What a container sees of its image and its own files, without anything that is mounted there; meanwhile it stands
-    /// still.
+    /// still, if we are root.
     pub fn view_alone(&self, id: &ContainerId) -> Result<View> {
+        // An ordinary user mounts nothing, and may have no cgroup: he looks in by the container's own process.
+        if !self.facts().is_privileged() {
+            return self.view(id, Access::Read);
+        }
         let Some(still) = self.freeze(id)? else { return self.view(id, Access::Read) };
-        let privileged = self.facts().is_privileged();
-        // An ordinary user mounts nothing, and looks in by the container's own process.
-        let root = match running(self, id)?.filter(|_| !privileged).and_then(|process| root_of(&process)) {
-            Some(root) => root,
-            None => self.outside(id, &Choices::read(self.paths(), id)?, Access::Read)?,
-        };
+        let root = self.outside(id, &Choices::read(self.paths(), id)?, Access::Read)?;
         Ok(View { root, _held: Held::Still { _until_dropped: still } })
     }
 
