@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     time::{Duration, Instant},
 };
 
@@ -45,8 +46,15 @@ pub(super) fn run(conex: &Conex, containers: usize) -> Report {
     stats(conex, &ids, &mut report);
     end(conex, &ids, &mut report);
     reap();
-    report.fault("left behind", before.differences(&conex.host.fingerprint()));
+    report.fault("left behind", before.differences(&conex.host.fingerprint()).into_iter().map(named));
     report
+}
+
+/// A process with its words, too.
+fn named(left: String) -> String {
+    let Some(pid) = left.strip_prefix("+ process ") else { return left };
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    format!("{left} {}", String::from_utf8_lossy(&words).replace('\0', " "))
 }
 
 fn census(conex: &Conex) -> Census {
