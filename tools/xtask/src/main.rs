@@ -1,5 +1,5 @@
-//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `fuzz`, `book`, `bench`, `figures`, `peers`
-//! and `vm`.
+//! The maintainer's tool: `cargo xtask test`, `cargo xtask lint`, `fuzz`, `book`, `bench`, `figures`, `peers`,
+//! `stress` and `vm`.
 //! It is not part of the engine and no learner needs it. One file per command; `tidy` holds the project's own checks.
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod packages;
 mod peers;
 mod run;
 mod say;
+mod stress;
 mod test;
 mod tidy;
 mod tools;
@@ -39,6 +40,7 @@ enum Command {
     Figures(figures::Arguments),
     Fuzz(fuzz::Arguments),
     Peers(peers::Arguments),
+    Stress(stress::Arguments),
     Vm(vm::Arguments),
     #[command(hide = true)]
     BookPreprocessor(book::PreprocessorArguments),
@@ -47,6 +49,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if stress::is_inside() {
+        return stress::inside();
+    }
     let done = match Arguments::parse().command {
         Command::Test(arguments) => test::main(&arguments).map(success),
         Command::Lint(arguments) => lint::main(&arguments).map(success),
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         Command::Book(arguments) => book::main(&arguments).map(success),
         Command::BookPreprocessor(arguments) => book::preprocess(&arguments).map(success),
         Command::Peers(arguments) => peers::main(&arguments),
+        Command::Stress(arguments) => stress::main(&arguments).map(success),
         Command::Vm(arguments) => Ok(vm::main(&arguments)),
         Command::PeersInit(arguments) => peers::init::main(&arguments),
     };

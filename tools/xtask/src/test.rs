@@ -1,5 +1,5 @@
-//! `cargo xtask test`: installs the packages that the tests need, runs every test, kernel tests once more in a virtual
-//! machine, and sums up what was skipped.
+//! `cargo xtask test`: installs the packages that the tests need, runs every test, two hundred containers at once, kernel
+//! tests once more in a virtual machine, and sums up what was skipped.
 //! Kernel tests (targets of `testkit`) print `skipped: NAME: REASON`; those lines are collected from the live output.
 
 use std::env;
@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{forwarded::Forwarded, packages, run, say::say, vm};
+use crate::{forwarded::Forwarded, packages, run, say::say, stress, vm};
 
 const SKIPPED: &str = "skipped: ";
 /// How testkit begins a reason that means: not enough privilege.
@@ -18,7 +18,8 @@ const NEEDS_ROOT: &str = "needs root";
 ///
 /// Missing Debian packages are installed first when this runs as root; otherwise the tests that need them are skipped,
 /// and the summary says which and why. With CI=true a test skipped for want of root is a failure. Without arguments for
-/// cargo, kernel tests are then run once more in Debian 12's kernel with pure cgroup v2, see `cargo xtask vm --help`.
+/// cargo, 200 containers are then run at once, see `cargo xtask stress --help`, and kernel tests once more in Debian 12's
+/// kernel with pure cgroup v2, see `cargo xtask vm --help`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -32,17 +33,27 @@ pub(crate) struct Skip {
     pub(crate) reason: String,
 }
 
+/// What comes after the tests that cargo runs.
+type Step = fn() -> Result<Vec<Skip>>;
+
 /// Runs the tests of the workspace, here and in a virtual machine; an error if any failed, or was skipped where that is
 /// not allowed.
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
-    let here = on_this_machine(arguments);
-    if let Err(error) = &here {
-        say(&format!("error: {error:#}"));
-    }
     // Who asks for some of the tests wants no others.
-    let skips = if arguments.forwarded.is_empty() { vm::step()? } else { Vec::new() };
-    report(&skips);
-    refuse(&[here?, skips].concat(), env::var("CI").is_ok_and(|value| value == "true"))
+    let steps: &[Step] = if arguments.forwarded.is_empty() { &[stress::step, vm::step] } else { &[] };
+    let mut done = vec![told(on_this_machine(arguments))];
+    done.extend(steps.iter().map(|step| told(step())));
+    let skips = done.into_iter().collect::<Result<Vec<_>>>()?.concat();
+    refuse(&skips, env::var("CI").is_ok_and(|value| value == "true"))
+}
+
+/// Says what was skipped, or why it failed: the others have their turn all the same.
+fn told(done: Result<Vec<Skip>>) -> Result<Vec<Skip>> {
+    match &done {
+        Ok(skips) => report(skips),
+        Err(error) => say(&format!("error: {error:#}")),
+    }
+    done
 }
 
 fn on_this_machine(arguments: &Arguments) -> Result<Vec<Skip>> {
@@ -55,8 +66,8 @@ fn on_this_machine(arguments: &Arguments) -> Result<Vec<Skip>> {
     let output = child.stdout.take().context("cargo test has no output")?;
     let skips = pass_through(output, io::stdout())?;
     let status = child.wait()?;
-    report(&skips);
     if !status.success() {
+        report(&skips);
         bail!("cargo test: {status}");
     }
     Ok(skips)
