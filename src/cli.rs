@@ -31,6 +31,7 @@ mod log_flags;
 mod log_reader;
 mod login;
 mod logs;
+mod map;
 mod moment;
 mod passed_on;
 mod pause;
@@ -103,6 +104,7 @@ enum Command {
     Pause(pause::Pause),
     Unpause(pause::Unpause),
     Top(top::Top),
+    Map(map::MapArgs),
     Stats(stats::Stats),
     Ps(ps::Ps),
     Rename(rename::Rename),
@@ -202,6 +204,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Unpause(unpause) => of_containers(Container::Unpause(unpause), paths),
         Command::Top(top) => of_containers(Container::Top(top), paths),
         Command::Stats(stats) => of_containers(Container::Stats(stats), paths),
+        Command::Map(map) => of_containers(Container::Map(map), paths),
         Command::Ps(ps) => of_containers(Container::Ls(ps), paths),
         Command::Rename(rename) => of_containers(Container::Rename(rename), paths),
         Command::Rm(rm) => of_containers(Container::Rm(rm), paths),

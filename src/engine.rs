@@ -126,24 +126,24 @@ impl Engine {
         let directory = self.paths.containers();
         let entries = fs::read_dir(&directory).map_err(|error| Failure::io(directory.display(), &error))?;
         let ids = entries.filter_map(|entry| ContainerId::parse(entry.ok()?.file_name().to_str()?).ok());
-        let mut all: Vec<Entry> = ids.filter(|id| self.is_whole(id)).map(|id| self.entry(id)).collect();
+        let mut all: Vec<Entry> = ids.filter_map(|id| self.entry(id)).collect();
         let created = |entry: &Entry| entry.choices.as_ref().map_or(0, |choices| choices.created_unix_ms);
         all.sort_by_key(|entry| std::cmp::Reverse(created(entry)));
         Ok(all)
     }
 
-    /// Not one that is only being made, or is gone again.
-    fn is_whole(&self, id: &ContainerId) -> bool {
-        self.paths.choices(id).exists() || (self.paths.container(id).exists() && !self.paths.run(id).exists())
-    }
-
-    fn entry(&self, id: ContainerId) -> Entry {
+    /// `None` of one that is only being made, or is gone again.
+    fn entry(&self, id: ContainerId) -> Option<Entry> {
         let choices = Choices::read(&self.paths, &id);
+        let (record, container) = (self.paths.choices(&id), self.paths.container(&id));
+        if choices.is_err() && !record.exists() && (self.paths.run(&id).exists() || !container.exists()) {
+            return None;
+        }
         let name = match &choices {
             Ok(choices) => Name::parse(&choices.name).ok(),
             Err(_) => name::name_of(&self.paths, &id),
         };
-        Entry { state: State::read(&self.paths, &id), choices, name, id }
+        Some(Entry { state: State::read(&self.paths, &id), choices, name, id })
     }
 
     /// The container that a word means: a whole id, a name, or the beginning of one id alone.

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
@@ -38,12 +38,29 @@ pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 
 /// Reads a JSON file; `None` where there is none.
 pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let bytes = match fs::read(path) {
+    let bytes = match read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|error| Failure::io(format_args!("read {}", path.display()), &error))?,
     };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| Failure::new(format!("read {}: {error}", path.display())))
 }
+
+/// A list reads thousands of small files: each by three calls, since a file that gives less than it was asked for has ended.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(path)?;
+    let (mut bytes, mut length) = (vec![0; BYTES_AT_ONCE], 0);
+    loop {
+        length += file.read(&mut bytes[length..])?;
+        if length < bytes.len() {
+            bytes.truncate(length);
+            return Ok(bytes);
+        }
+        bytes.resize(2 * length, 0);
+    }
+}
+
+/// More than a container's records have.
+const BYTES_AT_ONCE: usize = 8 << 10;
 
 /// Removes a file or a tree; not being there is fine.
 pub(crate) fn remove(path: &Path) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -82,6 +83,12 @@ impl Engine {
     /// What a container has used so far; nothing where it has no cgroup.
     pub fn usage(&self, id: &ContainerId) -> Result<Usage> {
         Ok(Stack::new(&Choices::read(self.paths(), id)?, self.paths())?.cgroup().usage(id))
+    }
+
+    /// The cgroups of a container that are there.
+    pub fn cgroups(&self, id: &ContainerId) -> Result<Vec<PathBuf>> {
+        let directories = Stack::new(&Choices::read(self.paths(), id)?, self.paths())?.cgroup().directories(id);
+        Ok(directories.into_iter().filter(|path| path.is_dir()).collect())
     }
 
     /// Lets a container that runs stand still.

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 
 use super::{
-    commit, cp, diff, exec, export, inspect, kill, logs, pause, ps, reattach, rename, rm, run, start, stats, stop, top,
-    wait,
+    commit, cp, diff, exec, export, inspect, kill, logs, map, pause, ps, reattach, rename, rm, run, start, stats, stop,
+    top, wait,
 };
 use crate::{Engine, Result};
 
@@ -23,6 +23,7 @@ pub(super) enum Container {
     Logs(logs::Logs),
     #[command(aliases = ["list", "ps"])]
     Ls(ps::Ps),
+    Map(map::MapArgs),
     Pause(pause::Pause),
     Prune(rm::Prune),
     Rename(rename::Rename),
@@ -51,6 +52,7 @@ pub(super) fn main(container: Container, engine: &mut Engine) -> Result<u8> {
         Container::Kill(kill) => kill::main(&kill, engine),
         Container::Logs(logs) => logs::main(&logs, engine),
         Container::Ls(ps) => ps::main(&ps, engine),
+        Container::Map(map) => map::main(&map, engine),
         Container::Pause(pause) => pause::main(&pause, engine),
         Container::Prune(prune) => rm::prune(&prune, engine),
         Container::Rename(rename) => rename::main(&rename, engine),

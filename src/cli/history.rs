@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     format::{Format, sizes},
-    say::say,
+    say::say_all,
     words::{at, short, since},
 };
 use crate::{Engine, Result, image::Images};
@@ -67,11 +67,11 @@ pub(super) fn main(history: &History, engine: &Engine) -> Result<u8> {
     let lines = lines(&images, &config)?;
     let ids = (0..lines.len()).map(|index| id(index == 0));
     if history.quiet {
-        ids.for_each(|id| say(&id));
+        say_all(&ids.collect::<Vec<_>>());
         return Ok(0);
     }
     let rows = ids.zip(&lines).map(|(id, line)| row(history, &id, line)).collect::<Vec<_>>();
-    format.render(&TITLES, &rows)?.iter().for_each(|line| say(line));
+    say_all(&format.render(&TITLES, &rows)?);
     Ok(0)
 }
 

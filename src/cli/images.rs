@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     filter::{self, Filter},
     format::{Format, sizes},
-    say::say,
+    say::{say, say_all},
     words::{at, short, since},
 };
 use crate::{
@@ -67,7 +67,7 @@ pub(super) fn main(arguments: &ImagesArgs, engine: &Engine) -> Result<u8> {
         return Ok(0);
     }
     let rows: Vec<Value> = listed.iter().flat_map(|one| rows(one, arguments)).collect();
-    format.render(&TITLES, &rows)?.iter().for_each(|line| say(line));
+    say_all(&format.render(&TITLES, &rows)?);
     Ok(0)
 }
 

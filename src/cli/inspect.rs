@@ -3,7 +3,12 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{described, errors, format::Format, image, say::say};
+use super::{
+    described, errors,
+    format::Format,
+    image,
+    say::{say, say_all},
+};
 use crate::{Engine, Failure, Result, image::Images};
 
 /// Show all that is known of containers and images, as JSON
@@ -81,7 +86,7 @@ pub(super) fn show(words: &[String], format: Option<&str>, one: impl Fn(&str) ->
         None => say(&format!("{:#}", Value::Array(found))),
         Some(format) => {
             let lines = found.iter().map(|value| format.render_object(value)).collect::<Result<Vec<_>>>()?;
-            lines.iter().for_each(|line| say(line));
+            say_all(&lines);
         }
     }
     Ok(status)

@@ -7,7 +7,7 @@ use super::{
     format::{Format, sizes},
     ps_filter::{self, PsFilter},
     room::Room,
-    say::say,
+    say::say_all,
     words::{date, duration},
 };
 use crate::{Choices, Engine, Entry, Network, Result, State, Status, state::now_unix_ms};
@@ -71,7 +71,7 @@ pub(super) fn main(ps: &Ps, engine: &Engine) -> Result<u8> {
     let meant = engine.list()?.into_iter().filter(|entry| shown(entry) && ps_filter::pass(&filters, entry));
     let entries: Vec<Entry> = meant.take(newest.unwrap_or(usize::MAX)).collect();
     if ps.quiet {
-        entries.iter().for_each(|entry| say(id(entry, ps)));
+        say_all(&entries.iter().map(|entry| id(entry, ps)).collect::<Vec<_>>());
         return Ok(0);
     }
     let now = now_unix_ms();
@@ -79,7 +79,7 @@ pub(super) fn main(ps: &Ps, engine: &Engine) -> Result<u8> {
     if ps.size || ps.format.as_deref().is_some_and(|text| text.contains(".Size")) {
         rows.iter_mut().zip(&entries).for_each(|(row, entry)| row["Size"] = size(engine, entry).into());
     }
-    format.render(&TITLES, &rows)?.iter().for_each(|line| say(line));
+    say_all(&format.render(&TITLES, &rows)?);
     Ok(0)
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     format::{Format, sizes},
-    say::say,
+    say::{say, say_all},
 };
 use crate::{Choices, Engine, Entry, Failure, Network, Result, State, Status, cgroups::Usage};
 
@@ -82,7 +82,7 @@ pub(super) fn main(stats: &Stats, engine: &Engine) -> Result<u8> {
         let rows: Vec<Value> = now.iter().map(row).collect();
         let lines = format.render(&TITLES, &rows)?;
         if stats.no_stream {
-            lines.iter().for_each(|line| say(line));
+            say_all(&lines);
             return Ok(0);
         }
         say(&format!("{CLEAR}{}", lines.join("\n")));

@@ -133,6 +133,11 @@ impl Cgroup {
         self.groups(id).iter().filter(|group| group.tree.has("memory")).filter_map(counts).any(|kills| kills > 0)
     }
 
+    /// Its directories, one of each tree that it takes.
+    pub fn directories(&self, id: &ContainerId) -> Vec<PathBuf> {
+        self.groups(id).into_iter().map(|group| group.directory).collect()
+    }
+
     /// Its processes, by our count.
     pub fn processes(&self, id: &ContainerId) -> Vec<i32> {
         self.handle(id).map(|group| kill::members(&group.directory)).unwrap_or_default()
