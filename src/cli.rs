@@ -131,6 +131,7 @@ enum Command {
     Info(info::Info),
     Version(version::Version),
     Completion(completion::Completion),
+    Man(completion::Man),
 }
 
 /// The engine's program; the caller's arguments.
@@ -138,6 +139,7 @@ pub fn main() -> ExitCode {
     expect_children();
     // What our caller left open is not for the shim, which lives as long as the container. Nothing can be done if not.
     let _ = Kernel::quiet().perform("cli", CloseDescriptors);
+    completion::answer();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -228,6 +230,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Info(info) => info::main(&info, &paths),
         Command::Version(version) => version::main(&version),
         Command::Completion(completion) => completion::main(&completion),
+        Command::Man(man) => completion::man(&man),
     };
     // Docker's, for every command but run; what a container's end means is told as it is.
     done.map_err(

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             Case::root("an_image_that_is_not_here_is_told_with_what_is", images),
             Case::root("what_is_too_much_is_told_and_what_is_not_runs", much),
             Case::root("every_flag_and_verb_of_docker_works_or_is_refused_by_name", docker).with(&["docker"]),
-            Case::root("a_completion_script_knows_the_flags", completion),
+            Case::root("completion_knows_flags_and_names_and_there_are_manual_pages", completion),
         ],
         rig::PROGRAMS,
     )
@@ -229,8 +229,42 @@ fn verbs_or_none(help: &str) -> BTreeSet<String> {
     verbs
 }
 
+/// Method: bash itself reads the script, and its function is asked as a key would ask it.
 fn completion(test: &TestHost) {
-    for shell in ["bash", "zsh", "fish"] {
-        assert!(conex(test, &["completion", shell]).success().contains("cidfile"), "{shell}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(conex(test, &["completion", shell]).success().contains("CONEX_COMPLETE"), "{shell}");
     }
+    image(test);
+    conex(test, &["create", "--name", "website", "box"]).success();
+    let program = test.program("conex");
+    let complete = |words: &str| {
+        let count = words.split(' ').count();
+        let script = format!(
+            "PATH={}:$PATH; source <(conex completion bash); COMP_WORDS=({words}); COMP_CWORD={}; COMP_TYPE=9
+             _clap_complete_conex conex {}; echo \"${{COMPREPLY[@]}}\"",
+            program.parent().expect("a directory").display(),
+            count - 1,
+            words.rsplit(' ').next().unwrap_or_default()
+        );
+        let (root, run_root) = rig::roots(test);
+        let mut bash = Command::new("bash");
+        bash.env("CONEX_ROOT", root).env("CONEX_RUN_ROOT", run_root).args(["-c", &script]);
+        test.run(&mut bash).success()
+    };
+    for (words, expected) in [
+        ("conex rm web", "website"),
+        ("conex container inspect web", "website"),
+        ("conex rmi b", "box:latest"),
+        ("conex inspect web", "website"),
+        ("conex run --cidf", "--cidfile"),
+        ("conex unp", "unpause"),
+    ] {
+        assert_eq!(complete(words).trim(), expected, "{words}");
+    }
+    assert!(complete("conex run b").contains("box:latest"));
+    conex(test, &["rm", "website"]).success();
+    let pages = test.directory("files").join("man");
+    conex(test, &["man", pages.to_str().expect("text")]).success();
+    let page = fs::read_to_string(pages.join("conex-run.1")).expect("a page");
+    assert!(page.contains(".TH") && page.contains("cidfile"), "{page}");
 }
