@@ -148,24 +148,29 @@ impl Engine {
 
     /// The container that a word means: a whole id, a name, or the beginning of one id alone.
     pub fn find(&self, word: &str) -> Result<ContainerId> {
-        if let Ok(id) = ContainerId::parse(word)
-            && self.paths.container(&id).is_dir()
-        {
-            return Ok(id);
-        }
-        if let Ok(name) = Name::parse(word)
-            && let Some(id) = name::holder(&self.paths, name.as_str())
-        {
-            return Ok(id);
-        }
-        let entries = fs::read_dir(self.paths.containers()).into_iter().flatten().flatten();
-        let ids = entries.filter_map(|entry| ContainerId::parse(entry.file_name().to_str()?).ok());
-        let mut found: Vec<ContainerId> = ids.filter(|id| !word.is_empty() && id.as_str().starts_with(word)).collect();
+        let mut found = self.meant(word);
         match (found.pop(), found.is_empty()) {
             (Some(id), true) => Ok(id),
             (Some(_), false) => Err(Failure::new(format!("more than one container's id begins with {word:?}"))),
             (None, _) => Err(Failure::new(format!("there is no container {word}")).with_hint("conex ps -a lists all")),
         }
+    }
+
+    /// All that it may mean.
+    pub fn meant(&self, word: &str) -> Vec<ContainerId> {
+        if let Ok(id) = ContainerId::parse(word)
+            && self.paths.container(&id).is_dir()
+        {
+            return vec![id];
+        }
+        if let Ok(name) = Name::parse(word)
+            && let Some(id) = name::holder(&self.paths, name.as_str())
+        {
+            return vec![id];
+        }
+        let entries = fs::read_dir(self.paths.containers()).into_iter().flatten().flatten();
+        let ids = entries.filter_map(|entry| ContainerId::parse(entry.file_name().to_str()?).ok());
+        ids.filter(|id| !word.is_empty() && id.as_str().starts_with(word)).collect()
     }
 
     /// What a container changed in its image, by path.

@@ -3,7 +3,11 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{format::sizes, prune_filter::PruneFilter, say::say};
+use super::{
+    format::sizes,
+    prune_filter::PruneFilter,
+    say::{complain, say},
+};
 use crate::{Engine, Entry, Force, Result, State, Status};
 
 /// Remove containers
@@ -31,6 +35,11 @@ pub(super) struct Prune {
 pub(super) fn main(rm: &Rm, engine: &Engine) -> Result<u8> {
     let force = if rm.force { Force::Yes } else { Force::No };
     super::each(&rm.containers, |word| {
+        if rm.force && engine.meant(word).is_empty() {
+            // It is gone, and that is what was wanted.
+            complain(&format!("there is no container {word}"));
+            return Ok(());
+        }
         engine.remove(word, force)?;
         say(word);
         Ok(())

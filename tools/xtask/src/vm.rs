@@ -80,7 +80,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u64>,
     /// The machine's memory in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    #[arg(long, value_name = "MIB", default_value_t = 4096)]
     memory: u32,
     /// The machine's processors
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
