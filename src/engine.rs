@@ -139,10 +139,7 @@ impl Engine {
         if choices.is_err() && !record.exists() && (self.paths.run(&id).exists() || !container.exists()) {
             return None;
         }
-        let name = match &choices {
-            Ok(choices) => Name::parse(&choices.name).ok(),
-            Err(_) => name::name_of(&self.paths, &id),
-        };
+        let name = name::of(&self.paths, &id, choices.as_ref().ok().map(|choices| choices.name.as_str()));
         Some(Entry { state: State::read(&self.paths, &id), choices, name, id })
     }
 
@@ -181,36 +178,52 @@ impl Engine {
     /// Takes a container away.
     pub fn remove(&self, word: &str, force: Force) -> Result<ContainerId> {
         let id = self.find(word)?;
-        let state = State::read(&self.paths, &id);
-        if let Ok(State { status: Status::Running | Status::Starting, .. }) = &state {
-            if force == Force::No {
-                let message = format!("container {word} is running");
-                return Err(Failure::new(message).with_hint(format!("stop it by force: conex rm -f {word}")));
+        for _ in 0..WAIT_TRIES {
+            if let Some(lock) = self.take_to_remove(&id)? {
+                // Whoever comes after us, should we be killed, goes on with it.
+                State { status: Status::Removing, ..State::starting() }.write(&self.paths, &id)?;
+                remove_files(&self.paths, &id)?;
+                drop(lock);
+                return Ok(id);
             }
-            if state.is_ok_and(|state| state.paused) {
-                stack::thaw(&self.paths, &id);
+            match State::read(&self.paths, &id) {
+                Ok(state) if matches!(state.status, Status::Running | Status::Starting) => {
+                    if force == Force::No {
+                        let message = format!("container {word} is running");
+                        return Err(Failure::new(message).with_hint(format!("stop it by force: conex rm -f {word}")));
+                    }
+                    self.kill(&id, &state);
+                }
+                _ if !self.paths.container(&id).exists() => return Ok(id),
+                // Somebody else is at it: takes it away, say, or copies something out of it.
+                _ => {}
             }
-            kill_and_wait(&self.paths, &id)?;
+            std::thread::sleep(WAIT_STEP);
         }
-        // Also where only its name is left.
-        remove_files(&self.paths, &id)?;
-        Ok(id)
+        Err(Failure::new(format!("somebody else is at container {}, or it does not end", id.short())))
     }
-}
 
-/// The shim writes the facts of a killed container and takes its run directory away; if it is dead, we stand in. One that
-/// is being born has a process only later.
-fn kill_and_wait(paths: &Paths, id: &ContainerId) -> Result<()> {
-    for _ in 0..WAIT_TRIES {
-        if !paths.run(id).exists() || Lock::try_take(paths, id)?.is_some() {
-            return Ok(());
+    /// The lock of a container that does not run; also of one whose shim was killed.
+    fn take_to_remove(&self, id: &ContainerId) -> Result<Option<Lock>> {
+        if let Some(lock) = Lock::create_again(&self.paths, id)? {
+            return Ok(Some(lock));
         }
-        if let Ok(State { process: Some(process), .. }) = State::read(paths, id) {
+        let left = Lock::try_take(&self.paths, id)?;
+        if left.is_some() {
+            stack::clean_up(&self.host(Kernel::quiet()), &self.paths, id)?;
+        }
+        Ok(left)
+    }
+
+    /// Its shim writes how it ended and lets go of it. One that is being born has a process only later.
+    fn kill(&self, id: &ContainerId, state: &State) {
+        if state.paused {
+            stack::thaw(&self.paths, id);
+        }
+        if let Some(process) = &state.process {
             process.kill();
         }
-        std::thread::sleep(WAIT_STEP);
     }
-    Err(Failure::new(format!("container {} does not end", id.short())))
 }
 
 const WAIT_STEP: std::time::Duration = std::time::Duration::from_millis(2);
@@ -219,8 +232,9 @@ const WAIT_TRIES: u32 = 5_000;
 /// Takes everything away that is named by the id. The record goes last but for the run directory, whose lock says that
 /// somebody is at it.
 pub(crate) fn remove_files(paths: &Paths, id: &ContainerId) -> Result<()> {
-    let name = Choices::read(paths, id).ok().and_then(|choices| Name::parse(&choices.name).ok());
-    if let Some(name) = name.or_else(|| name::name_of(paths, id)) {
+    let _edit = lock::edit(paths, id);
+    let recorded = Choices::read(paths, id).ok().map(|choices| choices.name);
+    if let Some(name) = name::of(paths, id, recorded.as_deref()) {
         name.release(paths, id)?;
     }
     for path in [paths.upper(id), paths.work(id), paths.container(id)] {

@@ -19,8 +19,8 @@ use crate::{
     engine::{Created, Engine},
     exec::{Beside, Exec},
     failure::{Failure, Result},
-    lock::Lock,
-    name::Name,
+    lock::{self, Lock},
+    name::{self, Name},
     namespaces::ContainerId,
     signal::Signal,
     stack::Stack,
@@ -175,14 +175,16 @@ impl Engine {
     /// Gives a container another name.
     pub fn rename(&self, id: &ContainerId, name: &Name) -> Result<()> {
         let paths = self.paths();
+        let _edit = lock::edit(paths, id)?;
         let choices = Choices::read(paths, id)?;
-        if choices.name == name.as_str() {
+        let Some(old) = name::of(paths, id, Some(&choices.name)) else {
+            return Err(Failure::new(format!("container {} has no name", id.short())));
+        };
+        if old == *name {
             return Err(Failure::new(format!("container {} has that name already", id.short())));
         }
-        name.claim(paths, id)?;
-        let renamed = Choices { name: name.as_str().to_owned(), ..choices.clone() }.write(paths, id);
-        let old = if renamed.is_ok() { Name::parse(&choices.name)? } else { name.clone() };
-        old.release(paths, id).and(renamed)
+        name.replace(&old, paths)?;
+        Choices { name: name.as_str().to_owned(), ..choices }.write(paths, id)
     }
 
     /// One that is paused hears a signal only once it goes on; so does docker.

@@ -101,6 +101,12 @@ pub(crate) fn remove_aside(paths: &Paths, directory: &Path, aside: Aside) -> Res
     files::remove(directory)
 }
 
+/// Waits until nobody else changes a container's record or takes it away; an error if it is gone by then.
+pub(crate) fn edit(paths: &Paths, id: &ContainerId) -> Result<File> {
+    let directory = File::open(paths.container(id)).and_then(|directory| directory.lock().map(|()| directory));
+    directory.map_err(|error| Failure::io(format_args!("lock container {}", id.short()), &error))
+}
+
 /// Holds a file's lock alone until dropped; waits for it.
 pub(crate) fn exclusive(path: &Path) -> Result<File> {
     let failed = |error: std::io::Error| Failure::io(format_args!("lock {}", path.display()), &error);

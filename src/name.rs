@@ -2,7 +2,10 @@
 
 use std::{fmt, fs, io, os::unix::fs::symlink};
 
-use rustix::rand::{GetRandomFlags, getrandom};
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    rand::{GetRandomFlags, getrandom},
+};
 
 use crate::{
     failure::{Failure, Result},
@@ -40,17 +43,27 @@ impl Name {
     /// Takes this name for `id`, or tells who has it.
     pub(crate) fn claim(&self, paths: &Paths, id: &ContainerId) -> Result<()> {
         // A link is there with its content or not at all: nobody ever sees a name without its holder.
-        match symlink(id.as_str(), paths.name(&self.0)) {
+        self.take(paths, || symlink(id.as_str(), paths.name(&self.0)))
+    }
+
+    /// Takes this name for the container that has the name `old`: at no time it has both, or none.
+    pub(crate) fn replace(&self, old: &Self, paths: &Paths) -> Result<()> {
+        let (from, to) = (paths.name(&old.0), paths.name(&self.0));
+        self.take(paths, || Ok(renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE)?))
+    }
+
+    fn take(&self, paths: &Paths, take: impl Fn() -> io::Result<()>) -> Result<()> {
+        match take() {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let holder = holder(paths, &self.0);
                 if holder.as_ref().is_some_and(|id| !paths.container(id).exists() && !paths.run(id).exists()) {
                     // The machine stopped between the claim and what it was for.
                     crate::files::remove(&paths.name(&self.0))?;
-                    return self.claim(paths, id);
+                    return self.take(paths, take);
                 }
                 let whose = holder.map_or("another container".into(), |id| format!("container {}", id.short()));
-                let hint = format!("conex rm {self}, or choose another --name");
+                let hint = format!("conex rm {self}, or choose another name");
                 Err(Failure::new(format!("the name {self} is taken by {whose}")).with_hint(hint))
             }
             Err(error) => Err(Failure::io(format_args!("claim the name {self}"), &error)),
@@ -89,8 +102,14 @@ pub(crate) fn holder(paths: &Paths, name: &str) -> Option<ContainerId> {
     ContainerId::parse(fs::read_link(paths.name(name)).ok()?.to_str()?).ok()
 }
 
-/// The name that a container has, looked for among all: for records that can't be read.
-pub(crate) fn name_of(paths: &Paths, id: &ContainerId) -> Option<Name> {
+/// The name of a container. Its link is what counts: the record says which name it had when that was written.
+pub(crate) fn of(paths: &Paths, id: &ContainerId, recorded: Option<&str>) -> Option<Name> {
+    let recorded = recorded.and_then(|text| Name::parse(text).ok());
+    recorded.filter(|name| holder(paths, name.as_str()).as_ref() == Some(id)).or_else(|| name_of(paths, id))
+}
+
+/// The same, looked for among all.
+fn name_of(paths: &Paths, id: &ContainerId) -> Option<Name> {
     let entries = fs::read_dir(paths.names()).ok()?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     names.filter_map(|name| Name::parse(&name).ok()).find(|name| holder(paths, name.as_str()).as_ref() == Some(id))

@@ -72,8 +72,9 @@ pub(crate) fn one(engine: &Engine, id: &ContainerId) -> Result<()> {
 
 /// What was to be removed, or never came to be, goes; the rest has ended, and nobody saw how.
 fn finish(paths: &Paths, id: &ContainerId, state: Option<State>) -> Result<()> {
-    if state.is_none() && paths.ended(id).exists() {
-        // Somebody only kept it from being started, and died.
+    let never_ran = state.as_ref().is_none_or(|state| state.status == Status::Starting);
+    if never_ran && paths.ended(id).exists() {
+        // It was to be started again, or only to be kept from that: it is what it was before.
         return lock::remove_run(paths, id);
     }
     let choices = Choices::read(paths, id);
@@ -83,5 +84,9 @@ fn finish(paths: &Paths, id: &ContainerId, state: Option<State>) -> Result<()> {
     if removing || unborn || choices.is_ok_and(|choices| choices.remove) {
         return remove_files(paths, id);
     }
-    state.unwrap_or_else(State::starting).ended(UNSEEN).write_ended(paths, id)
+    let ended = State {
+        status: if never_ran { Status::Created } else { Status::Exited },
+        ..state.unwrap_or_else(State::starting).ended(UNSEEN)
+    };
+    ended.write_ended(paths, id)
 }
