@@ -47,7 +47,7 @@ const FILES: &[(&str, &str)] = &[
 
 /// What scripts use with options that busybox's programs of the same name lack; and busybox's shell takes its own programs
 /// before any on the PATH. A Debian has them all.
-const REAL: &[&str] = &["sh", "chroot", "mount", "nsenter", "setpriv", "setsid", "umount"];
+const REAL: &[&str] = &["sh", "chroot", "mount", "nsenter", "setpriv", "setsid", "tar", "umount"];
 
 /// What the VM's shell does, see `host.sh`.
 const COMMAND: &str = "command";
