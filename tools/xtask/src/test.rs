@@ -22,8 +22,18 @@ const NEEDS_ROOT: &str = "needs root";
 /// kernel with pure cgroup v2, see `cargo xtask vm --help`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Only those on this machine, or only those in the virtual one
+    #[arg(long, value_name = "PART")]
+    part: Option<Part>,
     #[command(flatten)]
     forwarded: Forwarded,
+}
+
+/// One of both, for whoever runs them beside something else.
+#[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
+enum Part {
+    Here,
+    Machine,
 }
 
 /// A test that did not run, and why.
@@ -33,16 +43,19 @@ pub(crate) struct Skip {
     pub(crate) reason: String,
 }
 
-/// What comes after the tests that cargo runs.
-type Step = fn() -> Result<Vec<Skip>>;
-
 /// Runs the tests of the workspace, here and in a virtual machine; an error if any failed, or was skipped where that is
 /// not allowed.
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     // Who asks for some of the tests wants no others.
-    let steps: &[Step] = if arguments.forwarded.is_empty() { &[stress::step, vm::step] } else { &[] };
-    let mut done = vec![told(on_this_machine(arguments))];
-    done.extend(steps.iter().map(|step| told(step())));
+    let all = arguments.forwarded.is_empty();
+    let mut done = Vec::new();
+    if arguments.part != Some(Part::Machine) {
+        done.push(told(on_this_machine(arguments)));
+        done.extend(all.then(|| told(stress::step())));
+    }
+    if arguments.part != Some(Part::Here) {
+        done.extend(all.then(|| told(vm::step())));
+    }
     let skips = done.into_iter().collect::<Result<Vec<_>>>()?.concat();
     refuse(&skips, env::var("CI").is_ok_and(|value| value == "true"))
 }
