@@ -18,6 +18,7 @@ fn main() -> ExitCode {
             Case::root("every_block_of_the_tour_does_what_it_shows_as_root", tour),
             Case::root("the_blocks_that_need_root_do_what_they_show", limits).with_cgroups(),
             Case::root("what_is_kept_goes_to_a_registry_and_back", registry).with(&["docker-registry"]),
+            Case::root("the_page_about_the_engine_shows_what_happens", engine),
             Case::user("every_block_of_the_tour_does_what_it_shows_as_a_user", tour),
         ],
         rig::PROGRAMS,
@@ -25,22 +26,28 @@ fn main() -> ExitCode {
 }
 
 fn tour(test: &TestHost) {
-    follow(test, "console", 9);
+    follow(test, README, "console", 11);
 }
 
+fn engine(test: &TestHost) {
+    follow(test, include_str!("../book/src/engine.md"), "console,engine", 9);
+}
+
+const README: &str = include_str!("../README.md");
+
 fn limits(test: &TestHost) {
-    follow(test, "console,root", 2);
+    follow(test, README, "console,root", 2);
 }
 
 fn registry(test: &TestHost) {
     test.run(std::process::Command::new("busybox").args(["ip", "link", "set", "lo", "up"])).success();
     let _server = server::Server::start(test, "127.0.0.1:5000");
-    follow(test, "console,registry", 9);
+    follow(test, README, "console,registry", 9);
 }
 
-fn follow(test: &TestHost, fence: &str, at_least: usize) {
-    let steps = console::steps(include_str!("../README.md"), fence);
-    assert!(steps.len() >= at_least, "the tour has {} steps", steps.len());
+fn follow(test: &TestHost, page: &str, fence: &str, at_least: usize) {
+    let steps = console::steps(page, fence);
+    assert!(steps.len() >= at_least, "the page has {} steps", steps.len());
     let (root, run_root) = roots(test);
     let program = test.program("conex");
     let path =
