@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cgroups::{DeviceRule, Limits},
     driver::Driver,
+    environment::PATH,
     failure::{Failure, Result},
     files,
     log::Log,
@@ -40,7 +41,7 @@ pub struct Choices {
     pub read_only: bool,
     /// The program and its arguments.
     pub arguments: Vec<String>,
-    /// How many of them, from the first, are its entry point: an image made of it keeps both apart.
+    /// How many of them, from the first, are its entry point.
     #[serde(default)]
     pub entrypoint_words: usize,
     /// `KEY=value`, in docker's order, without HOME.
@@ -200,15 +201,8 @@ pub struct Device {
     pub rule: DeviceRule,
 }
 
-/// Where programs are looked for unless an image or a user says otherwise.
-pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Docker's size of /dev/shm.
 pub(crate) const SHM_BYTES: u64 = 64 << 20;
-
-/// Whether a variable is the engine's own, which says nothing about what was asked for.
-pub(crate) fn is_own_variable(entry: &str) -> bool {
-    ["HOSTNAME=", "TERM="].iter().any(|key| entry.starts_with(key))
-}
 
 impl Choices {
     /// A new container of this root that runs this command, with nothing else asked for: its own namespaces, no network.

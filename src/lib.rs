@@ -10,6 +10,7 @@ mod choices;
 mod control;
 mod driver;
 mod engine;
+mod environment;
 mod exec;
 mod failure;
 mod files;

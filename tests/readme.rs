@@ -30,7 +30,7 @@ fn tour(test: &TestHost) {
 }
 
 fn engine(test: &TestHost) {
-    follow(test, include_str!("../book/src/engine.md"), "console,engine", 9);
+    follow(test, include_str!("../book/src/engine.md"), "console", 9);
 }
 
 const README: &str = include_str!("../README.md");

@@ -10,7 +10,7 @@ use super::{ps::network, room::Room};
 use crate::{
     Choices, Engine, LogDriver, Result, Shared, State, Status,
     cgroups::{Limits, Swap},
-    choices::is_own_variable,
+    environment::is_own_variable,
     namespaces::ContainerId,
 };
 

@@ -6,7 +6,8 @@ use conex_image::config::Execution;
 
 use super::{env_file, log_flags, run_flags::RunFlags};
 use crate::{
-    Choices, Engine, Failure, Network, Result, Shared, Signal, Tmpfs, Ulimit, choices::PATH, namespaces::ContainerId,
+    Choices, Engine, Failure, Network, Result, Shared, Signal, Tmpfs, Ulimit, environment::PATH,
+    namespaces::ContainerId,
 };
 
 /// The choices that `flags`, what the image says, and the words after it make of those with a root alone.

@@ -4,8 +4,9 @@ use conex_image::{Config, Descriptor, Layer, config::History};
 
 use super::{Images, Record};
 use crate::{
-    choices::{Choices, is_own_variable},
+    choices::Choices,
     cli::Change,
+    environment::is_own_variable,
     failure::{Failure, Result},
     namespaces::ContainerId,
 };

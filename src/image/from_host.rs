@@ -9,7 +9,7 @@ use super::{
     import::new_config,
     programs::{self, Programs},
 };
-use crate::{choices::PATH, failure::Result};
+use crate::{environment::PATH, failure::Result};
 
 /// What came into a new image.
 pub(crate) struct Made {

@@ -14,11 +14,10 @@ use conex_kernel::{
 use conex_namespaces::{CgroupPlan, ContainerId, Facts, Host, Part, Plan};
 
 use crate::{
-    DeviceRule, Limits, NAME, Tree, Usage, Version, World, devices,
+    DeviceRule, Limits, NAME, Tree, Version, World, devices,
     group::{self, Group},
     kill, program,
     setting::Setting,
-    usage,
 };
 
 /// What a container may use.
@@ -120,29 +119,6 @@ impl Cgroup {
         }
     }
 
-    /// What its processes have used so far.
-    pub fn usage(&self, id: &ContainerId) -> Usage {
-        let mut usage = Usage::default();
-        self.groups(id).iter().for_each(|group| usage::add(&mut usage, &group.directory, group.tree.version));
-        usage
-    }
-
-    /// Whether the kernel has killed a process of it because memory was short. One file, unlike [`Self::usage`].
-    pub fn is_out_of_memory(&self, id: &ContainerId) -> bool {
-        let counts = |group: &Group<'_>| usage::oom_kills(&group.directory, group.tree.version);
-        self.groups(id).iter().filter(|group| group.tree.has("memory")).filter_map(counts).any(|kills| kills > 0)
-    }
-
-    /// Its directories, one of each tree that it takes.
-    pub fn directories(&self, id: &ContainerId) -> Vec<PathBuf> {
-        self.groups(id).into_iter().map(|group| group.directory).collect()
-    }
-
-    /// Its processes, by our count.
-    pub fn processes(&self, id: &ContainerId) -> Vec<i32> {
-        self.handle(id).map(|group| kill::members(&group.directory)).unwrap_or_default()
-    }
-
     /// Kills them all.
     pub fn kill(&self, kernel: &Kernel, id: &ContainerId) -> Result<()> {
         match self.handle(id).filter(|group| group.directory.is_dir()) {
@@ -184,7 +160,7 @@ impl Cgroup {
     }
 
     /// The cgroup that is the handle on all processes: v2's, or else the freezer's.
-    fn handle(&self, id: &ContainerId) -> Option<Group<'_>> {
+    pub(crate) fn handle(&self, id: &ContainerId) -> Option<Group<'_>> {
         let tree = self.world.unified().or_else(|| self.world.with("freezer")).or_else(|| self.world.trees().first());
         tree.map(|tree| self.group(tree, id))
     }
@@ -194,7 +170,7 @@ impl Cgroup {
     }
 
     /// The v2 cgroup, and of v1 those that count, limit or hold the container: each costs a little time.
-    fn groups(&self, id: &ContainerId) -> Vec<Group<'_>> {
+    pub(crate) fn groups(&self, id: &ContainerId) -> Vec<Group<'_>> {
         let wanted = self.controllers(Version::V1);
         let needed = |tree: &&Tree| match tree.version {
             Version::V2 => true,

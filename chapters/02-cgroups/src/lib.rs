@@ -21,6 +21,7 @@ mod memory;
 mod numbers;
 mod program;
 mod setting;
+mod told;
 mod usage;
 mod words;
 mod world;

@@ -3,11 +3,13 @@
 
 #![forbid(unsafe_code)]
 
+mod hostile;
+#[path = "../rig/mod.rs"]
 mod rig;
 
 use std::{
     fs::{self, File},
-    os::unix::fs::{MetadataExt, symlink},
+    os::unix::fs::MetadataExt,
     path::Path,
     process::{Command, ExitCode, Stdio},
 };
@@ -21,9 +23,9 @@ fn main() -> ExitCode {
             Case::root("files_go_in_and_out_also_where_nothing_runs", both_ways),
             Case::user("files_go_in_and_out_of_a_user_s_container", by_a_user),
             Case::root("archives_go_in_and_out", archives),
-            Case::root("no_link_leads_out_of_the_container", links),
-            Case::root("nor_one_that_is_exchanged_meanwhile", races),
-            Case::root("nothing_of_the_container_is_executed", trojans),
+            Case::root("no_link_leads_out_of_the_container", hostile::links),
+            Case::root("nor_one_that_is_exchanged_meanwhile", hostile::races),
+            Case::root("nothing_of_the_container_is_executed", hostile::trojans),
             Case::root("what_is_mounted_is_left_out_and_single_files_take_content", mounts),
             Case::root("a_container_is_exported_as_it_is", exported),
             Case::root("what_can_t_be_is_told", refused),
@@ -112,98 +114,6 @@ fn archives(test: &TestHost) {
     assert!(taken.expect("run").success());
     assert_eq!(conex(test, &["exec", "two", "busybox", "test", "-e", "/tmp/hostname"]).status, 0);
     conex(test, &["rm", "-f", "one", "two"]).success();
-    assert!(is_clean(test));
-}
-
-fn links(test: &TestHost) {
-    image(test);
-    let secret = place(test).join("secret");
-    fs::write(&secret, "host\n").expect("written");
-    let script = format!(
-        "ln -s {secret} /link; ln -s {place} /dir; ln -s ../../../../../..{secret} /up; mkdir -p /d; ln -s {secret} /d/link; \
-         ln -s /proc/1/root /proc-link; touch /done; sleep 1000",
-        secret = secret.display(),
-        place = place(test).display()
-    );
-    begin(test, &["--name", "web"], &script);
-    wait_until("it has written", || conex(test, &["exec", "web", "busybox", "test", "-e", "/done"]).status == 0);
-    let out = place(test).join("out");
-    for path in ["web:/dir/secret", "web:/../../secret", "web:/proc-link/done"] {
-        let got = conex(test, &["cp", path, text(&out)]);
-        assert!(got.status == 1 && !out.exists(), "{path}: {got:?}");
-    }
-    for path in ["web:/link", "web:/up"] {
-        let got = conex(test, &["cp", "-L", path, text(&out)]);
-        assert!(got.status == 1 && !out.exists(), "{path}: {got:?}");
-    }
-    // Written through none either.
-    let file = place(test).join("file");
-    fs::write(&file, "container\n").expect("written");
-    for path in ["web:/link", "web:/up", "web:/dir/secret", "web:/d/link"] {
-        _ = conex(test, &["cp", text(&file), path]);
-        assert_eq!(fs::read_to_string(&secret).expect("there"), "host\n", "{path}");
-    }
-    // A link of ours where a directory of the container goes.
-    let into = place(test).join("into");
-    fs::create_dir_all(into.join("elsewhere")).expect("made");
-    symlink("elsewhere", into.join("d")).expect("linked");
-    let got = conex(test, &["cp", "web:/d", text(&into)]);
-    assert!(got.status == 1 && fs::read_dir(into.join("elsewhere")).expect("there").next().is_none(), "{got:?}");
-    conex(test, &["rm", "-f", "web"]).success();
-    assert!(is_clean(test));
-}
-
-fn races(test: &TestHost) {
-    image(test);
-    let target = place(test).join("target");
-    fs::create_dir(&target).expect("made");
-    let script = format!(
-        "mkdir -p /a; echo inside > /a/file; while :; do mv /a /b; ln -s {0} /a; rm /a; mv /b /a; done",
-        target.display()
-    );
-    begin(test, &["--name", "web"], &script);
-    let from = place(test).join("from");
-    fs::create_dir_all(from.join("sub")).expect("made");
-    fs::write(from.join("sub/file"), "x\n").expect("written");
-    for round in 0..30 {
-        // Each may fail, and none may come out.
-        _ = conex(test, &["cp", text(&from.join("sub")), "web:/a"]);
-        _ = conex(test, &["cp", &format!("{}/.", text(&from)), "web:/a"]);
-        let out = place(test).join(format!("out{round}"));
-        _ = conex(test, &["cp", "web:/a", text(&out)]);
-        assert_eq!(fs::read_dir(&target).expect("there").count(), 0, "something came out");
-    }
-    assert_eq!(fs::metadata(&target).expect("there").mode() & 0o7777, 0o755);
-    conex(test, &["rm", "-f", "web"]).success();
-    assert!(is_clean(test));
-}
-
-fn trojans(test: &TestHost) {
-    image(test);
-    let ran = place(test).join("ran");
-    // Names that engines once looked for by PATH, or that a C library loads.
-    let script = format!(
-        "for name in xz unpigz gzip tar sh ps; do mkdir -p /usr/bin; printf '#!/bin/busybox sh\\ntouch {0}\\n' > /usr/bin/$name; \
-         chmod 755 /usr/bin/$name; done; mkdir -p /lib/x86_64-linux-gnu; echo junk > /lib/x86_64-linux-gnu/libnss_files.so.2; \
-         echo nss > /etc/nsswitch.conf; touch /done; sleep 1000",
-        ran.display()
-    );
-    begin(test, &["--name", "web"], &script);
-    wait_until("it has written", || conex(test, &["exec", "web", "busybox", "test", "-e", "/done"]).status == 0);
-    let packed = place(test).join("packed.tar.gz");
-    let tar = Command::new("tar").args(["-czf", text(&packed), "-C", "/etc", "hostname"]).status().expect("tar");
-    assert!(tar.success());
-    let taken = command(test, &["cp", "-", "web:/tmp"]).stdin(File::open(&packed).expect("there")).status();
-    assert!(taken.expect("run").success());
-    let mut xz = Command::new("xz").stdin(File::open("/etc/hostname").expect("there")).stdout(Stdio::piped()).spawn();
-    let unknown =
-        command(test, &["cp", "-", "web:/tmp"]).stdin(xz.as_mut().expect("xz").stdout.take().expect("a pipe")).output();
-    assert!(!unknown.expect("run").status.success(), "xz is refused, and nobody asked for it");
-    _ = xz.expect("xz").wait();
-    conex(test, &["top", "web"]).success();
-    conex(test, &["export", "-o", text(&place(test).join("all")), "web"]).success();
-    assert!(!ran.exists());
-    conex(test, &["rm", "-f", "web"]).success();
     assert!(is_clean(test));
 }
 

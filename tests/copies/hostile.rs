@@ -1,0 +1,107 @@
+//! Containers that would like to get out by a copy.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::{MetadataExt, symlink},
+    process::{Command, Stdio},
+};
+
+use testkit::{TestHost, wait_until};
+
+use crate::{
+    place,
+    rig::{begin, command, conex, image, is_clean},
+    text,
+};
+
+pub(crate) fn links(test: &TestHost) {
+    image(test);
+    let secret = place(test).join("secret");
+    fs::write(&secret, "host\n").expect("written");
+    let script = format!(
+        "ln -s {secret} /link; ln -s {place} /dir; ln -s ../../../../../..{secret} /up; mkdir -p /d; ln -s {secret} /d/link; \
+         ln -s /proc/1/root /proc-link; touch /done; sleep 1000",
+        secret = secret.display(),
+        place = place(test).display()
+    );
+    begin(test, &["--name", "web"], &script);
+    wait_until("it has written", || conex(test, &["exec", "web", "busybox", "test", "-e", "/done"]).status == 0);
+    let out = place(test).join("out");
+    for path in ["web:/dir/secret", "web:/../../secret", "web:/proc-link/done"] {
+        let got = conex(test, &["cp", path, text(&out)]);
+        assert!(got.status == 1 && !out.exists(), "{path}: {got:?}");
+    }
+    for path in ["web:/link", "web:/up"] {
+        let got = conex(test, &["cp", "-L", path, text(&out)]);
+        assert!(got.status == 1 && !out.exists(), "{path}: {got:?}");
+    }
+    // Written through none either.
+    let file = place(test).join("file");
+    fs::write(&file, "container\n").expect("written");
+    for path in ["web:/link", "web:/up", "web:/dir/secret", "web:/d/link"] {
+        _ = conex(test, &["cp", text(&file), path]);
+        assert_eq!(fs::read_to_string(&secret).expect("there"), "host\n", "{path}");
+    }
+    // A link of ours where a directory of the container goes.
+    let into = place(test).join("into");
+    fs::create_dir_all(into.join("elsewhere")).expect("made");
+    symlink("elsewhere", into.join("d")).expect("linked");
+    let got = conex(test, &["cp", "web:/d", text(&into)]);
+    assert!(got.status == 1 && fs::read_dir(into.join("elsewhere")).expect("there").next().is_none(), "{got:?}");
+    conex(test, &["rm", "-f", "web"]).success();
+    assert!(is_clean(test));
+}
+
+pub(crate) fn races(test: &TestHost) {
+    image(test);
+    let target = place(test).join("target");
+    fs::create_dir(&target).expect("made");
+    let script = format!(
+        "mkdir -p /a; echo inside > /a/file; while :; do mv /a /b; ln -s {0} /a; rm /a; mv /b /a; done",
+        target.display()
+    );
+    begin(test, &["--name", "web"], &script);
+    let from = place(test).join("from");
+    fs::create_dir_all(from.join("sub")).expect("made");
+    fs::write(from.join("sub/file"), "x\n").expect("written");
+    for round in 0..30 {
+        // Each may fail, and none may come out.
+        _ = conex(test, &["cp", text(&from.join("sub")), "web:/a"]);
+        _ = conex(test, &["cp", &format!("{}/.", text(&from)), "web:/a"]);
+        let out = place(test).join(format!("out{round}"));
+        _ = conex(test, &["cp", "web:/a", text(&out)]);
+        assert_eq!(fs::read_dir(&target).expect("there").count(), 0, "something came out");
+    }
+    assert_eq!(fs::metadata(&target).expect("there").mode() & 0o7777, 0o755);
+    conex(test, &["rm", "-f", "web"]).success();
+    assert!(is_clean(test));
+}
+
+pub(crate) fn trojans(test: &TestHost) {
+    image(test);
+    let ran = place(test).join("ran");
+    // Names that engines once looked for by PATH, or that a C library loads.
+    let script = format!(
+        "for name in xz unpigz gzip tar sh ps; do mkdir -p /usr/bin; printf '#!/bin/busybox sh\\ntouch {0}\\n' > /usr/bin/$name; \
+         chmod 755 /usr/bin/$name; done; mkdir -p /lib/x86_64-linux-gnu; echo junk > /lib/x86_64-linux-gnu/libnss_files.so.2; \
+         echo nss > /etc/nsswitch.conf; touch /done; sleep 1000",
+        ran.display()
+    );
+    begin(test, &["--name", "web"], &script);
+    wait_until("it has written", || conex(test, &["exec", "web", "busybox", "test", "-e", "/done"]).status == 0);
+    let packed = place(test).join("packed.tar.gz");
+    let tar = Command::new("tar").args(["-czf", text(&packed), "-C", "/etc", "hostname"]).status().expect("tar");
+    assert!(tar.success());
+    let taken = command(test, &["cp", "-", "web:/tmp"]).stdin(File::open(&packed).expect("there")).status();
+    assert!(taken.expect("run").success());
+    let mut xz = Command::new("xz").stdin(File::open("/etc/hostname").expect("there")).stdout(Stdio::piped()).spawn();
+    let unknown =
+        command(test, &["cp", "-", "web:/tmp"]).stdin(xz.as_mut().expect("xz").stdout.take().expect("a pipe")).output();
+    assert!(!unknown.expect("run").status.success(), "xz is refused, and nobody asked for it");
+    _ = xz.expect("xz").wait();
+    conex(test, &["top", "web"]).success();
+    conex(test, &["export", "-o", text(&place(test).join("all")), "web"]).success();
+    assert!(!ran.exists());
+    conex(test, &["rm", "-f", "web"]).success();
+    assert!(is_clean(test));
+}
