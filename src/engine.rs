@@ -1,12 +1,11 @@
 //! The engine: the one door for every front end. It has no server; every verb reads files, and whoever holds a
 //! container's lock is in charge of it.
 
-use std::{fs, io, os::fd::OwnedFd};
+use std::{fs, io, os::fd::OwnedFd, thread};
 
 use crate::{
     choices::Choices,
     failure::{Failure, Result},
-    files,
     kernel::Kernel,
     lock::{self, Lock},
     name::{self, Name},
@@ -14,7 +13,8 @@ use crate::{
     overlay::Change,
     paths::{self, Paths},
     reconcile,
-    stack::{self, Stack},
+    removal::remove_files,
+    stack::Stack,
     state::{State, Status},
 };
 
@@ -46,15 +46,6 @@ pub struct Created {
     pub(crate) paths: Paths,
     lock: Option<Lock>,
     is_new: bool,
-}
-
-/// How sure a user is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Force {
-    /// Refuse to remove what runs.
-    No,
-    /// Kill it first.
-    Yes,
 }
 
 impl Engine {
@@ -126,10 +117,27 @@ impl Engine {
         let directory = self.paths.containers();
         let entries = fs::read_dir(&directory).map_err(|error| Failure::io(directory.display(), &error))?;
         let ids = entries.filter_map(|entry| ContainerId::parse(entry.ok()?.file_name().to_str()?).ok());
-        let mut all: Vec<Entry> = ids.filter_map(|id| self.entry(id)).collect();
+        let mut all = self.entries(&ids.collect::<Vec<_>>());
         let created = |entry: &Entry| entry.choices.as_ref().map_or(0, |choices| choices.created_unix_ms);
         all.sort_by_key(|entry| std::cmp::Reverse(created(entry)));
         Ok(all)
+    }
+
+    /// Many are read by several threads: most of the time goes into the kernel's looking up of names.
+    fn entries(&self, ids: &[ContainerId]) -> Vec<Entry> {
+        let read = |ids: &[ContainerId]| ids.iter().filter_map(|id| self.entry(id.clone())).collect::<Vec<_>>();
+        if ids.len() < MANY {
+            return read(ids);
+        }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            let parts = ids.chunks(ids.len().div_ceil(threads)).map(|part| scope.spawn(move || read(part)));
+            let parts: Vec<_> = parts.collect();
+            let join = |part: thread::ScopedJoinHandle<'_, _>| {
+                part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            parts.into_iter().flat_map(join).collect()
+        })
     }
 
     /// `None` of one that is only being made, or is gone again.
@@ -174,75 +182,10 @@ impl Engine {
     pub fn changes(&self, id: &ContainerId) -> Result<Vec<Change>> {
         Stack::new(&Choices::read(&self.paths, id)?, &self.paths)?.changes(&self.host(Kernel::quiet()), id)
     }
-
-    /// Takes a container away.
-    pub fn remove(&self, word: &str, force: Force) -> Result<ContainerId> {
-        let id = self.find(word)?;
-        for _ in 0..WAIT_TRIES {
-            if let Some(lock) = self.take_to_remove(&id)? {
-                // Whoever comes after us, should we be killed, goes on with it.
-                State { status: Status::Removing, ..State::starting() }.write(&self.paths, &id)?;
-                remove_files(&self.paths, &id)?;
-                drop(lock);
-                return Ok(id);
-            }
-            match State::read(&self.paths, &id) {
-                Ok(state) if matches!(state.status, Status::Running | Status::Starting) => {
-                    if force == Force::No {
-                        let message = format!("container {word} is running");
-                        return Err(Failure::new(message).with_hint(format!("stop it by force: conex rm -f {word}")));
-                    }
-                    self.kill(&id, &state);
-                }
-                _ if !self.paths.container(&id).exists() => return Ok(id),
-                // Somebody else is at it: takes it away, say, or copies something out of it.
-                _ => {}
-            }
-            std::thread::sleep(WAIT_STEP);
-        }
-        Err(Failure::new(format!("somebody else is at container {}, or it does not end", id.short())))
-    }
-
-    /// The lock of a container that does not run; also of one whose shim was killed.
-    fn take_to_remove(&self, id: &ContainerId) -> Result<Option<Lock>> {
-        if let Some(lock) = Lock::create_again(&self.paths, id)? {
-            return Ok(Some(lock));
-        }
-        let left = Lock::try_take(&self.paths, id)?;
-        if left.is_some() {
-            stack::clean_up(&self.host(Kernel::quiet()), &self.paths, id)?;
-        }
-        Ok(left)
-    }
-
-    /// Its shim writes how it ended and lets go of it. One that is being born has a process only later.
-    fn kill(&self, id: &ContainerId, state: &State) {
-        if state.paused {
-            stack::thaw(&self.paths, id);
-        }
-        if let Some(process) = &state.process {
-            process.kill();
-        }
-    }
 }
 
-const WAIT_STEP: std::time::Duration = std::time::Duration::from_millis(2);
-const WAIT_TRIES: u32 = 5_000;
-
-/// Takes everything away that is named by the id. The record goes last but for the run directory, whose lock says that
-/// somebody is at it.
-pub(crate) fn remove_files(paths: &Paths, id: &ContainerId) -> Result<()> {
-    let _edit = lock::edit(paths, id);
-    let recorded = Choices::read(paths, id).ok().map(|choices| choices.name);
-    if let Some(name) = name::of(paths, id, recorded.as_deref()) {
-        name.release(paths, id)?;
-    }
-    for path in [paths.upper(id), paths.work(id), paths.container(id)] {
-        files::remove(&path)?;
-    }
-    lock::remove_run(paths, id)
-}
-
+/// From so many on a thread costs less than it saves.
+const MANY: usize = 64;
 impl Created {
     /// Its id.
     pub fn id(&self) -> &ContainerId {

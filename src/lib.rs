@@ -27,6 +27,7 @@ mod paths;
 mod reconcile;
 #[cfg(feature = "registry")]
 pub mod registry;
+mod removal;
 pub mod shim;
 mod signal;
 mod stack;
@@ -49,7 +50,7 @@ pub use conex_overlay as overlay;
 
 pub use choices::{Choices, Device, Network, Shared, Tmpfs, Ulimit};
 pub use driver::Driver;
-pub use engine::{Created, Engine, Entry, Force};
+pub use engine::{Created, Engine, Entry};
 pub use exec::{Beside, Exec};
 pub use failure::{Failure, Result};
 #[cfg(not(feature = "shim"))]
@@ -59,6 +60,7 @@ pub use life::Patience;
 pub use log::{Log, LogDriver};
 pub use name::Name;
 pub use paths::Paths;
+pub use removal::Force;
 pub use signal::Signal;
 pub use state::{State, Status};
 pub use stream::{Frame, Orders, Stream};

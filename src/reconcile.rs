@@ -14,13 +14,14 @@ use rustix::{
 
 use crate::{
     choices::Choices,
-    engine::{Engine, remove_files},
+    engine::Engine,
     failure::{Failure, Result},
     files,
     kernel::Kernel,
     lock::{self, Lock},
     namespaces::ContainerId,
     paths::{Aside, Paths},
+    removal::remove_files,
     stack,
     state::{State, Status, UNSEEN},
 };

@@ -29,11 +29,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use crate::{
     choices::Choices,
     control,
-    engine::remove_files,
     failure::{Failure, Result},
     kernel::{Kernel, Observer, Record},
     namespaces::{ContainerId, Facts, Host, Part, Plan, Running, spawn},
     paths::Paths,
+    removal::remove_files,
     stack::Stack,
     state::{Identity, State, Status, now_unix_ms},
     stream::{Frame, Orders, Stream},

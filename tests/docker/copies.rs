@@ -93,7 +93,8 @@ fn containers(both: &Both<'_>) {
     );
     let words = ["run", "-d", "--name", "cc", "--network", "none", "box", "busybox", "sh", "-ec", &script];
     let (ours, theirs) = both.ask(&words);
-    (ours.success(), theirs.success());
+    ours.success();
+    theirs.success();
     testkit::wait_until("the trees are made", || {
         let (ours, theirs) = both.ask(&["exec", "cc", "busybox", "test", "-e", "/done"]);
         ours.status == 0 && theirs.status == 0
