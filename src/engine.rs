@@ -161,6 +161,12 @@ impl Engine {
         }
     }
 
+    /// The name of a container.
+    pub fn name(&self, id: &ContainerId) -> Option<Name> {
+        let recorded = Choices::read(&self.paths, id).ok().map(|choices| choices.name);
+        name::of(&self.paths, id, recorded.as_deref())
+    }
+
     /// All that it may mean.
     pub fn meant(&self, word: &str) -> Vec<ContainerId> {
         if let Ok(id) = ContainerId::parse(word)

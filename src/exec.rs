@@ -41,16 +41,9 @@ impl Exec {
     /// The plan of it beside the program of a container that runs.
     pub(crate) fn plan(&self, paths: &Paths, facts: &Facts, id: &ContainerId) -> Result<Plan> {
         let choices = Choices::read(paths, id)?;
-        let state = State::read(paths, id)?;
-        let refused = |what, way| {
-            let failure = Failure::new(format!("container {} {what}", id.short()));
-            Err(failure.with_hint(format!("conex {way} {}", id.short())))
-        };
-        if state.status != Status::Running {
-            return refused("is not running", "start");
-        }
-        if state.paused {
-            return refused("is paused", "unpause");
+        if State::read(paths, id)?.status != Status::Running {
+            let failure = Failure::new(format!("container {} is not running", id.short()));
+            return Err(failure.with_hint(format!("conex start {}", id.short())));
         }
         let stack = Stack::new(&choices, paths)?;
         let mut plan = stack.beside(&beside(choices, self), paths, facts)?;

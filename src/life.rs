@@ -32,19 +32,26 @@ use crate::{
 pub type Patience = Option<Duration>;
 
 impl Engine {
-    /// Takes a container that does not run, so that it can be started; `None` if it runs.
+    /// Takes a container that does not run, so that it can be started; `None` if it runs. Waits while somebody else is at it:
+    /// copies something into it, say.
     pub fn take(&self, id: &ContainerId) -> Result<Option<Created>> {
         let paths = self.paths();
-        Choices::read(paths, id)?;
-        let Some(lock) = Lock::create_again(paths, id)? else {
-            if State::read(paths, id).is_ok_and(|state| state.paused) {
-                let failure = Failure::new(format!("container {} is paused", id.short()));
-                return Err(failure.with_hint(format!("conex unpause {}", id.short())));
+        for _ in 0..STARTING_TRIES {
+            Choices::read(paths, id)?;
+            if let Some(lock) = Lock::create_again(paths, id)? {
+                State::starting().write(paths, id)?;
+                return Ok(Some(Created::again(id.clone(), paths.clone(), lock)));
             }
-            return Ok(None);
-        };
-        State::starting().write(paths, id)?;
-        Ok(Some(Created::again(id.clone(), paths.clone(), lock)))
+            match State::read(paths, id) {
+                Ok(state) if state.paused => {
+                    let failure = Failure::new(format!("container {} is paused", id.short()));
+                    return Err(failure.with_hint(format!("conex unpause {}", id.short())));
+                }
+                Ok(state) if matches!(state.status, Status::Starting | Status::Running) => return Ok(None),
+                _ => std::thread::sleep(STEP),
+            }
+        }
+        Err(Failure::new(format!("somebody else is at container {}", id.short())))
     }
 
     /// A conversation with the shim of a container; `None` if it does not run.

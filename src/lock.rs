@@ -40,7 +40,8 @@ impl Lock {
     /// Takes the lock of a container that has ended, whose run directory this makes; `None` if somebody is at it.
     pub(crate) fn create_again(paths: &Paths, id: &ContainerId) -> Result<Option<Self>> {
         let aside = paths.run_aside(id, Aside::New);
-        while !paths.run(id).exists() {
+        // One without a lock is nobody's: a rename replaces it.
+        while !paths.lock(id).exists() {
             paths::directory(&aside)?;
             let made = open(&paths.lock_in(&aside)).and_then(|lock| {
                 // Whoever has it now starts it, too, or takes what lies aside for a leftover.
@@ -52,7 +53,13 @@ impl Lock {
                 Ok(lock) if is_at(&lock, &paths.lock(id)) => return Ok(Some(Self(lock))),
                 Ok(_) => {}
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::WouldBlock) => {}
-                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => files::remove(&aside)?,
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                    // Others may be at the same; what has files and no lock is a leftover.
+                    let _ = files::remove(&aside);
+                    if !paths.lock(id).exists() {
+                        remove_run(paths, id)?;
+                    }
+                }
                 Err(error) => return Err(Failure::io(format_args!("lock {}", aside.display()), &error)),
             }
         }
@@ -103,8 +110,13 @@ pub(crate) fn remove_aside(paths: &Paths, directory: &Path, aside: Aside) -> Res
 
 /// Waits until nobody else changes a container's record or takes it away; an error if it is gone by then.
 pub(crate) fn edit(paths: &Paths, id: &ContainerId) -> Result<File> {
-    let directory = File::open(paths.container(id)).and_then(|directory| directory.lock().map(|()| directory));
-    directory.map_err(|error| Failure::io(format_args!("lock container {}", id.short()), &error))
+    let path = paths.container(id);
+    let directory = File::open(&path).and_then(|directory| directory.lock().map(|()| directory));
+    match directory {
+        Ok(directory) if is_at(&directory, &path) => Ok(directory),
+        Ok(_) => Err(Failure::new(format!("there is no container {}", id.short()))),
+        Err(error) => Err(Failure::io(format_args!("lock container {}", id.short()), &error)),
+    }
 }
 
 /// Holds a file's lock alone until dropped; waits for it.

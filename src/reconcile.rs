@@ -85,9 +85,9 @@ fn finish(paths: &Paths, id: &ContainerId, state: Option<State>) -> Result<()> {
     if removing || unborn || choices.is_ok_and(|choices| choices.remove) {
         return remove_files(paths, id);
     }
-    let ended = State {
-        status: if never_ran { Status::Created } else { Status::Exited },
-        ..state.unwrap_or_else(State::starting).ended(UNSEEN)
+    let ended = match state {
+        Some(state) if !never_ran => state.ended(UNSEEN),
+        _ => State { status: Status::Created, ..State::starting() },
     };
     ended.write_ended(paths, id)
 }

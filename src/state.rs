@@ -16,7 +16,7 @@ use crate::{failure::Result, files, lock, namespaces::ContainerId, paths::Paths}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It has never run: its program could not be started.
+    /// It has never run: nobody started it, or its program could not be started.
     Created,
     /// It is being born.
     Starting,

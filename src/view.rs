@@ -3,7 +3,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::{
+    fs::{CWD, Mode, OFlags, openat},
+    io::Errno,
+};
 
 use crate::{
     choices::Choices,
@@ -54,16 +57,19 @@ impl Engine {
         }
         for _ in 0..TRIES_MAX {
             if let Some(process) = running(self, id)? {
-                match root_of(&process) {
+                match root_of(&process)? {
                     Some(root) => return Ok(View { root, _held: Held::Nothing }),
                     // It has just ended.
                     None => std::thread::sleep(STEP),
                 }
+            } else if access == Access::Read {
+                // Read only, it may be started meanwhile.
+                return Ok(View { root: self.outside(id, &choices, access)?, _held: Held::Nothing });
             } else if let Some(held) = self.hold(id)? {
                 let root = self.outside(id, &choices, access)?;
                 return Ok(View { root, _held: Held::Stopped { _lock: held } });
             } else {
-                // Somebody starts it, or looks at it as we do.
+                // Somebody starts it, or writes to it as we do.
                 std::thread::sleep(STEP);
             }
         }
@@ -102,9 +108,15 @@ fn running(engine: &Engine, id: &ContainerId) -> Result<Option<Identity>> {
 }
 
 /// The root directory of a process; `None` once it has ended.
-fn root_of(process: &Identity) -> Option<OwnedFd> {
+fn root_of(process: &Identity) -> Result<Option<OwnedFd>> {
     let path = format!("/proc/{}/root", process.pid);
-    let root = openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    // Looked at once it is held: a number that was given to another since then is not it.
-    process.hold().map(|_| root)
+    match openat(CWD, &path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        // Looked at once it is held: a number that was given to another since then is not it.
+        Ok(root) => Ok(process.hold().map(|_| root)),
+        Err(Errno::NOENT | Errno::SRCH) => Ok(None),
+        Err(errno) => {
+            let failure = Failure::io(format_args!("look into process {}", process.pid), &errno.into());
+            Err(failure.with_hint("an init of ours can be looked into by root alone"))
+        }
+    }
 }

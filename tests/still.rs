@@ -18,6 +18,7 @@ fn main() -> ExitCode {
             Case::root("a_paused_container_stands_still", paused),
             Case::root("a_paused_container_can_be_stopped_killed_and_removed", ended),
             Case::root("after_its_shim_was_killed_a_paused_container_is_gone", abandoned),
+            Case::root("who_reads_a_container_keeps_nobody_out_for_ever", read),
             Case::root("a_commit_lets_the_container_go_on_also_when_it_is_killed", committed),
         ],
         rig::PROGRAMS,
@@ -109,6 +110,25 @@ fn abandoned(test: &TestHost) {
     let left = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     assert!(left.is_empty() || left.contains(") Z "), "its process is gone: {left}");
     conex(test, &["rm", "web"]).success();
+    assert!(is_clean(test));
+}
+
+/// Method: an export into a pipe that nobody reads.
+fn read(test: &TestHost) {
+    image(test);
+    let id = begin(test, &["--name", "web"], &format!("busybox head -c 1000000 /dev/urandom > /big; {COUNT}"));
+    is_going_on(test, &id);
+    let mut export = command(test, &["export", "web"]).stdout(Stdio::piped()).spawn().expect("started");
+    let exec = || conex(test, &["exec", "web", "busybox", "true"]);
+    wait_until("it stands still", || exec().status != 0);
+    let refused = exec();
+    assert!(refused.status == 1 && refused.err.contains("while somebody reads it"), "{refused:?}");
+    assert_eq!(state(test, "web"), "running true false");
+    export.kill().expect("it waits for a reader");
+    export.wait().expect("killed");
+    wait_until("it goes on", || exec().status == 0);
+    is_going_on(test, &id);
+    conex(test, &["rm", "-f", "web"]).success();
     assert!(is_clean(test));
 }
 

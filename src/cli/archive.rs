@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -76,7 +77,8 @@ pub(super) fn whole_file(path: &Path, write: impl FnOnce(&mut File) -> Result<()
     }
     let aside = path.with_extension(format!("part{}", std::process::id()));
     let failed = |error: io::Error| Failure::io(format_args!("write {}", path.display()), &error);
-    let written = File::create(&aside).map_err(failed).and_then(|mut file| {
+    let mut new = File::options();
+    let written = new.write(true).create_new(true).mode(0o600).open(&aside).map_err(failed).and_then(|mut file| {
         write(&mut file)?;
         fs::rename(&aside, path).map_err(failed)
     });

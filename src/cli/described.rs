@@ -19,6 +19,7 @@ pub(super) fn container(engine: &Engine, id: &ContainerId, sizes: bool) -> Resul
     let paths = engine.paths();
     let (choices, state) = (Choices::read(paths, id)?, State::read(paths, id)?);
     let (path, arguments) = choices.arguments.split_first().map_or(("", &[][..]), |(path, rest)| (path, rest));
+    let name = engine.name(id).map_or_else(String::new, |name| name.as_str().to_owned());
     let logs = choices.log.driver != LogDriver::None;
     let mut described = json!({
         "Id": id.as_str(),
@@ -31,7 +32,7 @@ pub(super) fn container(engine: &Engine, id: &ContainerId, sizes: bool) -> Resul
         "HostnamePath": paths.generated(id, "hostname"),
         "HostsPath": paths.generated(id, "hosts"),
         "LogPath": if logs { paths.log(id) } else { PathBuf::new() },
-        "Name": format!("/{}", choices.name),
+        "Name": format!("/{}", name),
         "RestartCount": 0,
         "Driver": choices.driver.name(),
         "Platform": "linux",

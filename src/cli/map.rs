@@ -61,7 +61,7 @@ impl Map {
         let first = state.process.as_ref().filter(|process| process.hold().is_some()).map(|process| process.pid);
         let mut map = Self {
             id: id.as_str().to_owned(),
-            name: choices.name.clone(),
+            name: engine.name(&id).map_or_else(String::new, |name| name.as_str().to_owned()),
             state: state.word(),
             processes: Branch { chapter: 1, all: Vec::new() },
             namespaces: Branch { chapter: 1, all: Vec::new() },

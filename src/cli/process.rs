@@ -70,11 +70,15 @@ impl Process<'_> {
         self.status.egid
     }
 
+    pub(super) fn name(&self) -> String {
+        self.stat.comm.replace(char::is_control, " ")
+    }
+
     /// Its words; a process without any, a zombie say, is told by its name.
     pub(super) fn command(&self) -> String {
         match self.words.join(" ").replace(char::is_control, " ").trim_end() {
-            "" if self.stat.state == 'Z' => format!("[{}] <defunct>", self.stat.comm),
-            "" => format!("[{}]", self.stat.comm),
+            "" if self.stat.state == 'Z' => format!("[{}] <defunct>", self.name()),
+            "" => format!("[{}]", self.name()),
             words => words.to_owned(),
         }
     }

@@ -94,7 +94,7 @@ pub(super) const MORE_RUN_FLAGS: [(&str, &str); 3] =
     [("-v", VOLUMES), ("--volume-driver", VOLUMES), ("--volumes-from", VOLUMES)];
 
 /// Docker's flags of the other verbs that conex has, and those before any verb; its verbs below `image`.
-pub(super) const OTHERS: [(&str, &str); 34] = [
+pub(super) const OTHERS: [(&str, &str); 32] = [
     ("--all-tags", LATER),
     ("-a", LATER),
     ("--platform", LATER),
@@ -110,8 +110,6 @@ pub(super) const OTHERS: [(&str, &str); 34] = [
     ("--size", LIFE),
     ("-s", LIFE),
     ("--link", NETWORKS),
-    ("--volumes", VOLUMES),
-    ("-v", VOLUMES),
     ("--config", NEVER),
     ("--context", NEVER),
     ("-c", NEVER),

@@ -16,6 +16,9 @@ pub(super) struct Rm {
     /// Kill those that run
     #[arg(short, long)]
     force: bool,
+    /// Also its volumes, of which it has none before chapter 5
+    #[arg(short, long)]
+    volumes: bool,
     /// Names, ids, or beginnings of ids
     #[arg(required = true, value_name = "CONTAINER")]
     containers: Vec<String>,

@@ -42,7 +42,7 @@ const COLUMNS: [Column; 32] = [
     column(&["uid", "euid"], "UID", |it| it.uid().to_string()),
     column(&["group", "egroup"], "GROUP", |it| it.group()),
     column(&["gid", "egid"], "GID", |it| it.gid().to_string()),
-    column(&["comm", "ucmd", "ucomm"], "COMMAND", |it| it.stat.comm.clone()),
+    column(&["comm", "ucmd", "ucomm"], "COMMAND", |it| it.name()),
     column(&["args", "command"], "COMMAND", |it| it.command()),
     column(&["cmd"], "CMD", |it| it.command()),
     column(&["stat"], "STAT", |it| it.state()),

@@ -114,6 +114,8 @@ impl<'a> Relay<'a> {
                 Heard::Nothing => {}
                 // Our end of its pipe was the last.
                 Heard::Unread => self.streams.output = None,
+                // It would be born standing still, and we would wait for it.
+                Heard::Exec(_, _, front) if self.still.refuses(&front) => {}
                 Heard::Exec(asked, lent, front) => self.beside.begin(&asked, &lent, &front),
                 Heard::Signal(signal, front) if self.beside.signal(&front, signal) => {}
                 // It may have just ended; then that is what happens.

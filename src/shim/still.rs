@@ -45,6 +45,18 @@ impl<'a> Still<'a> {
         answer(front, done);
     }
 
+    /// Whether nothing can be begun now, which this front end is told.
+    pub(super) fn refuses(&self, front: &Stream) -> bool {
+        if self.is_frozen {
+            let (what, way) = match self.state.paused {
+                true => ("is paused", format!("conex unpause {}", self.shim.id.short())),
+                false => ("stands still while somebody reads it", "try it again in a moment".to_owned()),
+            };
+            answer(front, Err(Failure::new(format!("container {} {what}", self.shim.id.short())).with_hint(way)));
+        }
+        self.is_frozen
+    }
+
     /// It is gone.
     pub(super) fn forget(&mut self, front: &Rc<Stream>) {
         self.readers.retain(|reader| !Rc::ptr_eq(reader, front));

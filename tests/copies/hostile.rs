@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    os::unix::fs::{MetadataExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     process::{Command, Stdio},
 };
 
@@ -64,14 +64,16 @@ pub(crate) fn races(test: &TestHost) {
     let from = place(test).join("from");
     fs::create_dir_all(from.join("sub")).expect("made");
     fs::write(from.join("sub/file"), "x\n").expect("written");
+    let mut done = 0;
     for round in 0..30 {
         // Each may fail, and none may come out.
         _ = conex(test, &["cp", text(&from.join("sub")), "web:/a"]);
         _ = conex(test, &["cp", &format!("{}/.", text(&from)), "web:/a"]);
         let out = place(test).join(format!("out{round}"));
-        _ = conex(test, &["cp", "web:/a", text(&out)]);
+        done += u32::from(conex(test, &["cp", "web:/a", text(&out)]).status == 0);
         assert_eq!(fs::read_dir(&target).expect("there").count(), 0, "something came out");
     }
+    assert!(done > 0, "not one was done");
     assert_eq!(fs::metadata(&target).expect("there").mode() & 0o7777, 0o755);
     conex(test, &["rm", "-f", "web"]).success();
     assert!(is_clean(test));
@@ -102,6 +104,34 @@ pub(crate) fn trojans(test: &TestHost) {
     conex(test, &["top", "web"]).success();
     conex(test, &["export", "-o", text(&place(test).join("all")), "web"]).success();
     assert!(!ran.exists());
+    conex(test, &["rm", "-f", "web"]).success();
+    assert!(is_clean(test));
+}
+
+/// Method: a user of the container puts his own file in the place of root's setuid one, again and again.
+pub(crate) fn rights(test: &TestHost) {
+    image(test);
+    begin(test, &["--name", "web"], "mkdir /u; chown 1000 /u; touch /done; sleep 1000");
+    wait_until("he has a place", || conex(test, &["exec", "web", "busybox", "test", "-e", "/done"]).status == 0);
+    let script = "echo mine > /u/mine; while :; do ln -f /u/mine /u/tool; done";
+    conex(test, &["exec", "-d", "-u", "1000", "web", "busybox", "sh", "-c", script]).success();
+    wait_until("he is at it", || conex(test, &["exec", "web", "busybox", "test", "-e", "/u/tool"]).status == 0);
+    let tool = place(test).join("tool");
+    fs::write(&tool, "root's\n").expect("written");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o4755)).expect("set");
+    for _ in 0..40 {
+        _ = conex(test, &["cp", text(&tool), "web:/u/tool"]);
+        let mine = conex(test, &["exec", "web", "busybox", "stat", "-c", "%u %a", "/u/mine"]).success();
+        assert_eq!(mine, "1000 644\n");
+    }
+    // And nothing of his comes out with the rights of who copies it.
+    conex(test, &["exec", "web", "busybox", "sh", "-c", "cp /u/mine /set; chown 1000 /set; chmod 6755 /set"]).success();
+    let out = place(test).join("out");
+    conex(test, &["cp", "web:/set", text(&out)]).success();
+    assert_eq!(fs::metadata(&out).map(|out| (out.uid(), out.mode() & 0o7777)).expect("there"), (0, 0o755));
+    conex(test, &["exec", "web", "busybox", "mknod", "/tmp/disk", "b", "8", "0"]).success();
+    let refused = conex(test, &["cp", "web:/tmp/disk", text(&place(test).join("disk"))]);
+    assert!(refused.status == 1 && refused.err.contains("it is a device"), "{refused:?}");
     conex(test, &["rm", "-f", "web"]).success();
     assert!(is_clean(test));
 }

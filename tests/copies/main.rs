@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             Case::root("archives_go_in_and_out", archives),
             Case::root("no_link_leads_out_of_the_container", hostile::links),
             Case::root("nor_one_that_is_exchanged_meanwhile", hostile::races),
+            Case::root("nobody_in_the_container_gets_root_s_rights_by_a_copy", hostile::rights),
             Case::root("nothing_of_the_container_is_executed", hostile::trojans),
             Case::root("what_is_mounted_is_left_out_and_single_files_take_content", mounts),
             Case::root("a_container_is_exported_as_it_is", exported),
@@ -134,7 +135,10 @@ fn mounts(test: &TestHost) {
     let hosts = place(test).join("hosts");
     fs::write(&hosts, "192.0.2.1 there\n").expect("written");
     conex(test, &["cp", text(&hosts), "web:/etc/hosts"]).success();
-    assert_eq!(conex(test, &["exec", "web", "busybox", "cat", "/etc/hosts"]).success(), "192.0.2.1 there\n");
+    let told = conex(test, &["exec", "web", "busybox", "sh", "-c", "cat /etc/hosts; grep -c /etc/hosts /proc/mounts"]);
+    assert_eq!(told.success(), "192.0.2.1 there\n1\n", "it is still mounted");
+    let changed = conex(test, &["diff", "web"]).success();
+    assert!(!changed.contains("/etc/hosts"), "{changed}");
     conex(test, &["rm", "-f", "web"]).success();
     assert!(is_clean(test));
 }
@@ -199,6 +203,19 @@ fn refused(test: &TestHost) {
         assert!(output.status == 1 && output.err.contains(why), "{words:?}: {output:?}");
     }
     assert!(!Path::new(x).exists());
+    // What is no file is not replaced by one.
+    for special in ["null", "pipe"] {
+        let special = place(test).join(special);
+        let made = match special.ends_with("null") {
+            true => Command::new("mknod").arg(&special).args(["c", "1", "3"]).status(),
+            false => Command::new("mkfifo").arg(&special).status(),
+        };
+        assert!(made.expect("coreutils").success());
+        let before = fs::metadata(&special).expect("there").ino();
+        let output = conex(test, &["cp", "web:/etc/passwd", text(&special)]);
+        assert!(output.status == 1 && output.err.contains("is a device, a pipe or a socket"), "{output:?}");
+        assert_eq!(fs::metadata(&special).expect("there").ino(), before);
+    }
     conex(test, &["rm", "-f", "web"]).success();
     assert!(is_clean(test));
 }
@@ -213,6 +230,11 @@ fn killed(test: &TestHost) {
     wait_until("it is at it", || !rig::entries(&run_root).is_empty());
     let status = || conex(test, &["ps", "-a", "--format", "{{.Status}}"]).success();
     assert!(status().starts_with("Exited (5) "), "{}", status());
+    let mut starting = command(test, &["start", "web"]).stdout(Stdio::null()).spawn().expect("started");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(starting.try_wait().expect("asked").is_none(), "it waits until the copy is done");
+    starting.kill().expect("it waits");
+    starting.wait().expect("it has ended");
     copying.kill().expect("it is there");
     copying.wait().expect("it has ended");
     assert!(status().starts_with("Exited (5) "), "{}", status());

@@ -1,10 +1,17 @@
 //! The metadata of a file, written in the one order that keeps it all: a change of owner takes away capabilities and
 //! setuid bits, and writing anything changes times. See chown(2), xattr(7), utimensat(2).
 
-use std::io;
+use std::{
+    io,
+    os::fd::{AsRawFd, BorrowedFd},
+    path::Path,
+};
 
 use rustix::{
-    fs::{AtFlags, Gid, Mode, Timestamps, Uid, XattrFlags, chownat, lgetxattr, llistxattr, lsetxattr, utimensat},
+    fs::{
+        AtFlags, CWD, FileType, Gid, Mode, Timestamps, Uid, XattrFlags, chmodat, chownat, fstat, lgetxattr, llistxattr,
+        lsetxattr, setxattr, utimensat,
+    },
     io::Errno,
 };
 
@@ -17,7 +24,7 @@ const BYTES_MAX: usize = 1 << 16;
 /// Gives a file, which may be a link, its owner, attributes, mode and time.
 pub(crate) fn set(name: &Name, metadata: &Metadata, rights: Rights) -> io::Result<()> {
     let (directory, last) = (name.directory(), name.name.as_os_str());
-    let is_link = rustix::fs::FileType::from_raw_mode(name.stat()?.st_mode) == rustix::fs::FileType::Symlink;
+    let is_link = FileType::from_raw_mode(name.stat()?.st_mode) == FileType::Symlink;
     if rights == Rights::Root {
         let owner = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
         chownat(directory, last, Some(owner.0), Some(owner.1), AtFlags::SYMLINK_NOFOLLOW)?;
@@ -30,12 +37,34 @@ pub(crate) fn set(name: &Name, metadata: &Metadata, rights: Rights) -> io::Resul
         }
     }
     if !is_link {
-        name.chmod(Mode::from_raw_mode(metadata.mode))?;
+        chmodat(directory, last, Mode::from_raw_mode(metadata.mode), AtFlags::empty())?;
     }
     let times = Timestamps { last_access: metadata.mtime, last_modification: metadata.mtime };
     Ok(utimensat(directory, last, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 // ANCHOR_END: metadata
+
+/// The same of what is held open, for places where somebody else may change what a name stands for: a link that he puts
+/// there would lead us to a file of his, or of the host's.
+pub(crate) fn set_held(held: BorrowedFd<'_>, metadata: &Metadata, rights: Rights) -> io::Result<()> {
+    let path = Path::new("/proc/self/fd").join(held.as_raw_fd().to_string());
+    let is_link = FileType::from_raw_mode(fstat(held)?.st_mode) == FileType::Symlink;
+    if rights == Rights::Root {
+        let owner = (Uid::from_raw(metadata.uid), Gid::from_raw(metadata.gid));
+        chownat(CWD, &path, Some(owner.0), Some(owner.1), AtFlags::empty())?;
+    }
+    for (key, value) in metadata.attributes.iter().filter(|(key, _)| is_kept(key, rights)) {
+        match setxattr(&path, key.as_slice(), value, XattrFlags::empty()) {
+            Ok(()) | Err(Errno::OPNOTSUPP) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    if !is_link {
+        chmodat(CWD, &path, Mode::from_raw_mode(metadata.mode), AtFlags::empty())?;
+    }
+    let times = Timestamps { last_access: metadata.mtime, last_modification: metadata.mtime };
+    Ok(utimensat(CWD, &path, &times, AtFlags::empty())?)
+}
 
 /// What a layer may bring and keep: nothing that steers an overlay or is this host's own business.
 pub(crate) fn is_kept(key: &[u8], rights: Rights) -> bool {

@@ -3,15 +3,19 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io::{self, BufRead, Read, Write},
-    os::fd::BorrowedFd,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
 use conex_kernel::{Links, open_inside};
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, linkat, mkdirat, openat, unlinkat},
+    fs::{
+        AtFlags, CWD, FileType, Mode, OFlags, StatxAttributes, StatxFlags, fstat, linkat, mkdirat, openat, statx,
+        unlinkat,
+    },
     io::Errno,
 };
 
@@ -21,10 +25,10 @@ use crate::{
     attributes,
     compression::{Compression, buffered, unpacked},
     entries::Entries,
-    entry::{Entry, Kind, Metadata},
+    entry::{Entry, Extent, Kind, Metadata},
     error::Doing,
-    growing::{fill, make},
-    name::{Name, Others, is_directory},
+    growing::{create, fill, make},
+    name::Name,
     rights::Rights,
     tree::{Reading, Tree},
 };
@@ -94,50 +98,85 @@ impl Copying<'_> {
             return Ok(());
         }
         let name = self.name(&path)?;
-        let there = name.stat().ok();
-        let metadata = self.owned(&entry.metadata);
+        let there = name.stat().ok().map(|there| FileType::from_raw_mode(there.st_mode));
         if entry.kind == Kind::Directory {
             match there {
-                Some(there) if is_directory(&there) => {}
+                Some(FileType::Directory) => {}
                 Some(_) => return Err(refused("there is a file in the directory's place")),
                 None => mkdirat(&name.directory, &name.name, Mode::RWXU).doing(|| "make the directory".into())?,
             }
-            self.directories.insert(path, metadata);
+            self.directories.insert(path, self.owned(&entry.metadata));
             return Ok(());
         }
-        if there.is_some_and(|there| is_directory(&there)) {
-            return Err(refused("there is a directory in the file's place"));
+        match there {
+            None | Some(FileType::RegularFile | FileType::Symlink) => {}
+            Some(FileType::Directory) => return Err(refused("there is a directory in the file's place")),
+            Some(_) => return Err(refused("there is a device, a pipe or a socket in its place")),
         }
-        if let Kind::HardLink(other) = &entry.kind {
-            return self.link(&name, other, &refused);
+        match &entry.kind {
+            Kind::HardLink(other) => self.link(&name, other, &refused),
+            Kind::File(extent) => self.file(&name, extent, &entry.metadata, archive),
+            Kind::CharacterDevice(_) | Kind::BlockDevice(_) if self.owner != Owner::Kept => {
+                Err(refused("it is a device, which would be one in its new place, too"))
+            }
+            kind => self.node(kind, &name, &entry.metadata, archive),
         }
-        if !make(&entry.kind, &name, archive)? && !self.replace(&entry.kind, &name, archive)? {
-            // A mount point, such as /etc/hosts, keeps what it is and takes the content alone.
-            return Ok(());
-        }
-        attributes::set(&name, &metadata, self.rights).doing(|| "set its metadata".into())
     }
 
-    /// Takes away what is there and makes the other; `false` if only its content could be changed.
-    fn replace(&self, kind: &Kind, name: &Name, archive: &mut Entries<impl BufRead>) -> Result<bool> {
-        match (unlinkat(&name.directory, &name.name, AtFlags::empty()), kind) {
-            (Err(Errno::BUSY), Kind::File(extent)) => {
-                let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let file = openat(&name.directory, &name.name, flags, Mode::empty()).doing(|| "open it".into())?;
-                fill(file.into(), extent, archive).map(|()| false)
-            }
-            (Ok(()) | Err(Errno::NOENT), _) => make(kind, name, archive),
-            (Err(errno), _) => Err(Error::system("remove what was there", errno.into())),
+    /// Whoever else may write there can exchange the file under its name: from its birth on it is held.
+    fn file(
+        &self,
+        name: &Name,
+        extent: &Extent,
+        metadata: &Metadata,
+        archive: &mut Entries<impl BufRead>,
+    ) -> Result<()> {
+        if is_mounted(name) {
+            // /etc/hosts, say: it keeps what it is and takes the content alone. Its removal would unmount it.
+            return fill(in_place(name).doing(|| "write to what is mounted there".into())?, extent, archive);
+        }
+        self.clear(name)?;
+        let file = create(name).doing(|| "make it".into())?;
+        fill(file.try_clone().doing(|| "hold it".into())?, extent, archive)?;
+        attributes::set_held(file.as_fd(), &self.owned(metadata), self.rights).doing(|| "set its metadata".into())
+    }
+
+    /// What has no content.
+    fn node(&self, kind: &Kind, name: &Name, metadata: &Metadata, archive: &mut Entries<impl BufRead>) -> Result<()> {
+        self.clear(name)?;
+        let exchanged = || Error::system("make it", io::Error::other("somebody else makes the same"));
+        if !make(kind, name, archive)? {
+            return Err(exchanged());
+        }
+        let held = hold(name).doing(|| "hold it".into())?;
+        let is = fstat(&held).doing(|| "look at it".into())?;
+        let same = match (kind, FileType::from_raw_mode(is.st_mode)) {
+            (Kind::Symlink(_), FileType::Symlink) | (Kind::Fifo, FileType::Fifo) => true,
+            (Kind::CharacterDevice(device), FileType::CharacterDevice)
+            | (Kind::BlockDevice(device), FileType::BlockDevice) => is.st_rdev == *device,
+            _ => false,
+        };
+        if !same {
+            return Err(exchanged());
+        }
+        attributes::set_held(held.as_fd(), &self.owned(metadata), self.rights).doing(|| "set its metadata".into())
+    }
+
+    /// Takes away what is there, but no mount.
+    fn clear(&self, name: &Name) -> Result<()> {
+        if is_mounted(name) {
+            return Err(Error::system("remove what was there", Errno::BUSY.into()));
+        }
+        match unlinkat(&name.directory, &name.name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(Error::system("remove what was there", errno.into())),
         }
     }
 
     fn link(&self, name: &Name, other: &Path, refused: &dyn Fn(&str) -> Error) -> Result<()> {
         let other = clean(other).ok_or_else(|| refused("it links to a name with .. in it"))?;
         let found = self.name(&other)?;
-        match unlinkat(&name.directory, &name.name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(Error::system("remove what was there", errno.into())),
-        }
+        self.clear(name)?;
         linkat(&found.directory, &found.name, &name.directory, &name.name, AtFlags::empty())
             .doing(|| format!("link it to {}", other.display()))
     }
@@ -163,11 +202,11 @@ impl Copying<'_> {
             found => found,
         };
         let directory = found.doing(|| "look up its directory".into())?;
-        Ok(Name { others: Others::Container, ..Name::in_directory(Arc::new(directory), path) })
+        Ok(Name::in_directory(Arc::new(directory), path))
     }
 
     /// A directory below the place.
-    fn open(&self, path: &Path) -> io::Result<std::os::fd::OwnedFd> {
+    fn open(&self, path: &Path) -> io::Result<OwnedFd> {
         let whole = self.place.directory.join(path);
         let whole = if whole.as_os_str().is_empty() { Path::new(".") } else { &whole };
         open_inside(self.place.root, whole, OFlags::PATH | OFlags::DIRECTORY, self.place.links)
@@ -176,18 +215,51 @@ impl Copying<'_> {
     fn owned(&self, metadata: &Metadata) -> Metadata {
         match self.owner {
             Owner::Kept => metadata.clone(),
-            Owner::One(uid, gid) => Metadata { uid, gid, ..metadata.clone() },
+            // With another owner they would give his rights to whoever made the content.
+            Owner::One(uid, gid) => {
+                let attributes = metadata.attributes.iter().filter(|(key, _)| key != b"security.capability");
+                let (mode, attributes) = (metadata.mode & !SETS_IDS, attributes.cloned().collect());
+                Metadata { uid, gid, mode, attributes, ..metadata.clone() }
+            }
         }
     }
 
     fn finish(self) -> Result<()> {
         // From the deepest up.
         for (path, metadata) in self.directories.iter().rev() {
-            let set = attributes::set(&self.name(path)?, metadata, self.rights);
+            let set =
+                hold(&self.name(path)?).and_then(|held| attributes::set_held(held.as_fd(), metadata, self.rights));
             set.doing(|| format!("copy {}: set its metadata", path.display()))?;
         }
         Ok(())
     }
+}
+
+/// setuid and setgid.
+const SETS_IDS: u32 = 0o6000;
+
+/// Whatever a name stands for now, by a descriptor that does nothing but hold it.
+fn hold(name: &Name) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(&name.directory, &name.name, flags, Mode::empty())?)
+}
+
+/// Whether something is mounted there, also in another mount namespace than ours: to the kernel a removal from outside is
+/// reason enough to unmount it. See statx(2).
+fn is_mounted(name: &Name) -> bool {
+    let asked = statx(&name.directory, &name.name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS);
+    asked.is_ok_and(|there| there.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// A file that is there, emptied.
+fn in_place(name: &Name) -> io::Result<File> {
+    let held = hold(name)?;
+    if FileType::from_raw_mode(fstat(&held)?.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("it is no file"));
+    }
+    let path = Path::new("/proc/self/fd").join(held.as_raw_fd().to_string());
+    let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(openat(CWD, path, flags, Mode::empty())?.into())
 }
 
 /// Without what says nothing; `None` if it leads up.

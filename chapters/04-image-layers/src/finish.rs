@@ -20,7 +20,7 @@ use crate::{
     entry::Metadata,
     error::Doing,
     growing::Growing,
-    name::{Name, Others, is_directory, is_whiteout},
+    name::{Name, is_directory, is_whiteout},
     rights::Rights,
 };
 
@@ -140,8 +140,7 @@ impl Below<'_> {
 
     /// What one layer says of it, name by name.
     fn look(&self, layer: &Path, path: &Path) -> io::Result<Look> {
-        let mut at =
-            Name { directory: OwnedFd::from(File::open(layer)?).into(), name: ".".into(), others: Others::None };
+        let mut at = Name { directory: OwnedFd::from(File::open(layer)?).into(), name: ".".into() };
         let mut stat = at.stat()?;
         let mut opaque = false;
         for part in path.iter() {
@@ -173,7 +172,7 @@ impl Name {
     fn below(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let directory = openat(&self.directory, &self.name, flags, Mode::empty())?;
-        Ok(Self { directory: directory.into(), name: name.to_owned(), others: self.others })
+        Ok(Self { directory: directory.into(), name: name.to_owned() })
     }
 }
 

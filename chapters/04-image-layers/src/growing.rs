@@ -266,7 +266,7 @@ pub(crate) fn make<R: BufRead>(kind: &Kind, name: &Name, archive: &mut Entries<R
     }
 }
 
-fn create(name: &Name) -> rustix::io::Result<File> {
+pub(crate) fn create(name: &Name) -> rustix::io::Result<File> {
     let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(&name.directory, &name.name, new, Mode::RUSR | Mode::WUSR).map(File::from)
 }

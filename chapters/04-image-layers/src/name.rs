@@ -10,22 +10,12 @@ use std::{
 };
 
 use conex_kernel::{Links, open_inside};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, chmodat, fstat, openat, statat};
+use rustix::fs::{AtFlags, FileType, OFlags, Stat, statat};
 
 /// A name in an opened directory of a layer.
 pub(crate) struct Name {
     pub(crate) directory: Arc<OwnedFd>,
     pub(crate) name: OsString,
-    pub(crate) others: Others,
-}
-
-/// Who else may change what a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Others {
-    /// Nobody: it is a layer that is being made.
-    None,
-    /// A container, at any time.
-    Container,
 }
 
 /// What an archive's name means in the file system of a layer.
@@ -88,26 +78,11 @@ impl Name {
 
     /// The last name of a clean path, in its directory.
     pub(crate) fn in_directory(directory: Arc<OwnedFd>, path: &Path) -> Self {
-        let name = path.file_name().unwrap_or(OsStr::new(".")).to_owned();
-        Self { directory, name, others: Others::None }
+        Self { directory, name: path.file_name().unwrap_or(OsStr::new(".")).to_owned() }
     }
 
     pub(crate) fn stat(&self) -> rustix::io::Result<Stat> {
         statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW)
-    }
-
-    /// Changes the mode of what is no link. The call by name would follow one that took its place, out of the root even.
-    pub(crate) fn chmod(&self, mode: Mode) -> io::Result<()> {
-        if self.others == Others::None {
-            return Ok(chmodat(&self.directory, &self.name, mode, AtFlags::empty())?);
-        }
-        let held =
-            openat(&self.directory, &self.name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-        if FileType::from_raw_mode(fstat(&held)?.st_mode) == FileType::Symlink {
-            return Err(io::Error::other("it was exchanged for a link"));
-        }
-        let path = Path::new("/proc/self/fd").join(held.as_raw_fd().to_string());
-        Ok(chmodat(CWD, &path, mode, AtFlags::empty())?)
     }
 
     /// For the calls that take no descriptor; only the last name is not resolved yet.

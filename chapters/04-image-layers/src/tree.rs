@@ -7,14 +7,14 @@ use std::{
     fs::File,
     io::{self, Write},
     os::{
-        fd::{AsFd, BorrowedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd},
         unix::ffi::OsStrExt,
     },
     path::{Path, PathBuf},
 };
 
 use conex_kernel::directory;
-use rustix::fs::{FileType, Mode, OFlags, Stat, Timespec, fstat, openat, readlinkat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, Timespec, fstat, openat, readlinkat};
 
 use crate::{
     Error, Result,
@@ -58,13 +58,20 @@ impl<'a> Tree<'a> {
             Reading::Upper { .. } => (PathBuf::new(), "into a layer"),
             Reading::Part { start, .. } => (start.to_owned(), "into an archive"),
         };
-        let mut left = vec![start];
+        let mut left = vec![start.clone()];
         while let Some(path) = left.pop() {
             let skipped = |skip: &&Path| skip.strip_prefix("/").unwrap_or(skip) == path;
             if matches!(self.reading, Reading::Upper { skip, .. } if skip.iter().any(skipped)) {
                 continue;
             }
-            let names = self.one(&path, archive).map_err(|error| match error.downcast() {
+            let names = match self.one(&path, archive) {
+                // It was taken away since its directory was read: a container goes on meanwhile.
+                Err(error) if is_gone(&error) && path != start && matches!(self.reading, Reading::Part { .. }) => {
+                    continue;
+                }
+                names => names,
+            };
+            let names = names.map_err(|error| match error.downcast() {
                 Ok(error) => error,
                 Err(error) => Error::system(format!("put /{} {doing}", path.display()), error),
             })?;
@@ -156,6 +163,10 @@ impl<'a> Tree<'a> {
     }
 }
 
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR))
+}
+
 fn names_in(name: &Name) -> io::Result<Vec<OsString>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     directory::names(openat(&name.directory, &name.name, flags, Mode::empty())?.as_fd())
@@ -168,11 +179,13 @@ fn target(name: &Name) -> io::Result<PathBuf> {
 
 /// The file that was looked at, and nothing that took its place.
 fn open(name: &Name, stat: &Stat) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = openat(&name.directory, &name.name, flags, Mode::empty())?;
-    let opened = fstat(&file)?;
-    if (opened.st_dev, opened.st_ino) != (stat.st_dev, stat.st_ino) {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let held = openat(&name.directory, &name.name, flags, Mode::empty())?;
+    let is = fstat(&held)?;
+    if (is.st_dev, is.st_ino, is.st_mode) != (stat.st_dev, stat.st_ino, stat.st_mode) {
         return Err(io::Error::other("it was exchanged while it was read"));
     }
-    Ok(file.into())
+    // Opened only now: to open a device does something already.
+    let path = Path::new("/proc/self/fd").join(held.as_raw_fd().to_string());
+    Ok(openat(CWD, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?.into())
 }

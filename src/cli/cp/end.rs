@@ -62,7 +62,10 @@ pub(super) struct End<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Directory,
-    Other,
+    /// Or a link.
+    File,
+    /// A device, a pipe or a socket.
+    Special,
 }
 
 impl<'a> End<'a> {
@@ -72,7 +75,7 @@ impl<'a> End<'a> {
         let mut end = Self::find(root, text, follow || content || text.ends_with('/'))?;
         match end.kind {
             None => return Err(Failure::new(format!("there is no {text}"))),
-            Some(Kind::Other) if content || text.ends_with('/') => {
+            Some(Kind::File | Kind::Special) if content || text.ends_with('/') => {
                 return Err(Failure::new(format!("{text} is no directory")));
             }
             _ if content => end.base = PathBuf::new(),
@@ -101,7 +104,11 @@ impl<'a> End<'a> {
                 path = clean(&parent.join(OsStr::from_bytes(target.to_bytes())));
                 continue;
             }
-            let kind = Some(if kind == FileType::Directory { Kind::Directory } else { Kind::Other });
+            let kind = Some(match kind {
+                FileType::Directory => Kind::Directory,
+                FileType::RegularFile | FileType::Symlink => Kind::File,
+                _ => Kind::Special,
+            });
             return Ok(Self { root, path, kind, text: text.to_owned(), base });
         }
         Err(failed(rustix::io::Errno::LOOP.into()))
@@ -118,13 +125,17 @@ impl<'a> End<'a> {
         let name = self.path.file_name().map_or(Path::new(""), Path::new);
         match (from.kind, self.kind) {
             (_, Some(Kind::Directory)) => Ok((&self.path, &from.base)),
-            (Some(Kind::Directory), Some(Kind::Other)) => {
+            (_, Some(Kind::Special)) => {
+                let failure = Failure::new(format!("{} is a device, a pipe or a socket", self.text));
+                Err(failure.with_hint("cp would replace it; conex cp CONTAINER:PATH - writes to standard output"))
+            }
+            (Some(Kind::Directory), Some(Kind::File)) => {
                 Err(Failure::new(format!("{} is a file, and {} a directory", self.text, from.text)))
             }
-            (_, Some(Kind::Other)) if self.text.ends_with('/') => {
+            (_, Some(Kind::File)) if self.text.ends_with('/') => {
                 Err(Failure::new(format!("{} is no directory", self.text)))
             }
-            (Some(Kind::Other), None) if self.text.ends_with('/') => {
+            (Some(Kind::File | Kind::Special), None) if self.text.ends_with('/') => {
                 let failure = Failure::new(format!("there is no directory {}", self.text));
                 Err(failure.with_hint("cp makes none for a file"))
             }

@@ -34,10 +34,15 @@ pub(super) fn processes(pids: &[i32]) -> Vec<Process> {
         Some(Process {
             pid: *pid,
             pid_inside: status.nspid.and_then(|pids| pids.last().copied()).unwrap_or(*pid),
-            command: command.map_or_else(|| format!("[{}]", status.name), |words| words.join(" ")),
+            command: plain(&command.map_or_else(|| format!("[{}]", status.name), |words| words.join(" "))),
         })
     };
     pids.iter().filter_map(one).collect()
+}
+
+/// What a container made up does nothing to a terminal, and is one line.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 /// A namespace, and who else is in it.
@@ -161,7 +166,7 @@ impl fmt::Display for Mount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rights = if self.read_only { "read-only" } else { "writable" };
         let Self { target, kind, source, chapter, .. } = self;
-        write!(f, "{} {kind} {source} {rights}", target.display())?;
+        write!(f, "{} {kind} {} {rights}", plain(&target.to_string_lossy()), plain(source))?;
         // The root is what this branch is about.
         if *chapter == ROOT { Ok(()) } else { write!(f, " (chapter {chapter})") }
     }
