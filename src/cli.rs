@@ -63,7 +63,7 @@ mod words;
 
 use std::{ffi::OsString, panic, path::PathBuf, process::ExitCode};
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{
     Engine, Failure, Paths, Result,
@@ -76,8 +76,11 @@ use image::Image;
 
 /// Containers that you can read: an engine, and the workbook that builds it.
 #[derive(Parser)]
-#[command(name = "conex", max_term_width = 100, disable_help_subcommand = true, version)]
+#[command(name = "conex", max_term_width = 100, disable_help_subcommand = true, disable_version_flag = true, version)]
 struct Cli {
+    /// Print the version
+    #[arg(short = 'v', short_alias = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
     /// Where state that survives a reboot is kept (CONEX_ROOT)
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,

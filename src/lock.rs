@@ -87,11 +87,15 @@ impl Lock {
 /// Takes a run directory away, lock and all; not being there is fine.
 pub(crate) fn remove_run(paths: &Paths, id: &ContainerId) -> Result<()> {
     let (run, aside) = (paths.run(id), paths.run_aside(id, Aside::Gone));
-    match fs::rename(&run, &aside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::io(format_args!("take {} away", run.display()), &error))
+    loop {
+        match fs::rename(&run, &aside) {
+            // Of one that was there before, which somebody else is still taking away.
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => files::remove(&aside)?,
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Failure::io(format_args!("take {} away", run.display()), &error));
+            }
+            _ => return files::remove(&aside),
         }
-        _ => files::remove(&aside),
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn pairs(test: &TestHost) {
         (Verb::RemoveByForce, Verb::RemoveByForce, Paused),
     ];
     for (one, other, state) in table {
-        for round in 0..12 {
+        for round in 0..8 {
             let before = Model::from([("one", state)]);
             reach(test, state);
             let start =

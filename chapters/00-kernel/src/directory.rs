@@ -42,7 +42,7 @@ pub fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<u64> {
     loop {
         let entries = names(top.as_fd())?;
         if entries.is_empty() {
-            unlinkat(parent, name, AtFlags::REMOVEDIR)?;
+            remove_empty(parent, name)?;
             return Ok(removing.bytes);
         }
         entries.iter().try_for_each(|entry| removing.below(top.as_fd(), top.as_fd(), entry, 1))?;
@@ -65,7 +65,7 @@ impl Removing {
         for entry in names(directory.as_fd())? {
             self.below(top, directory.as_fd(), &entry, depth + 1)?;
         }
-        Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+        remove_empty(parent, name)
     }
 
     /// Into the topmost directory that is removed: whatever happens to us, it is still below that.
@@ -96,6 +96,14 @@ impl Removing {
             self.bytes += u64::try_from(stat.st_size).unwrap_or_default();
         }
         Ok(None)
+    }
+}
+
+/// Somebody else may be at the same.
+fn remove_empty(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+    match unlinkat(parent, name, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 
