@@ -107,7 +107,7 @@ fn stays(test: &TestHost) {
     assert!(line.starts_with(&id[..12]) && line.contains("Exited (5) ") && line.ends_with("kept"), "{table}");
     let again = conex(test, &["run", "--rm", "--name", "kept", "--rootfs", root, "true"]);
     let expected = format!(
-        "error: the name kept is taken by container {}\nhint: conex rm kept, or choose another --name\n",
+        "error: the name kept is taken by container {}\nhint: conex rm kept, or choose another name\n",
         &id[..12]
     );
     assert_eq!(again.status, 125);
