@@ -197,13 +197,18 @@ fn settled(test: &TestHost, before: &Model, verb: Verb, name: &'static str) -> M
     };
     let mut now = shown(test);
     // What was begun goes on for a moment: a shim starts, a container ends.
-    for _ in 0..50 {
-        thread::sleep(Duration::from_millis(4));
+    let mut same = 0;
+    for _ in 0..100 {
+        thread::sleep(Duration::from_millis(20));
         let later = shown(test);
-        if later == now && (later == *before || later == done) {
-            return later;
-        }
+        same = if later == now { same + 1 } else { 0 };
         now = later;
+        if same == 5 {
+            break;
+        }
+    }
+    if now == *before || now == done {
+        return now;
     }
     assert!(half.contains(&now), "{verb:?} {name} of {before:?}, broken off, made {now:?}");
     now
