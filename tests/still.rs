@@ -120,7 +120,11 @@ fn read(test: &TestHost) {
     is_going_on(test, &id);
     let mut export = command(test, &["export", "web"]).stdout(Stdio::piped()).spawn().expect("started");
     let exec = || conex(test, &["exec", "web", "busybox", "true"]);
-    wait_until("it stands still", || exec().status != 0);
+    wait_until("it stands still", || {
+        let before = count(test, &id);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        count(test, &id) == before
+    });
     let refused = exec();
     assert!(refused.status == 1 && refused.err.contains("while somebody reads it"), "{refused:?}");
     assert_eq!(state(test, "web"), "running true false");
