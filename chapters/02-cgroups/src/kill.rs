@@ -8,7 +8,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::{NAME, Version, group::below};
 
 /// How often we look for processes that were born while we killed; frozen, none are.
-const ROUNDS_MAX: usize = 100;
+const ROUNDS_MAX: usize = 1_000;
 
 // ANCHOR: kill
 /// Kills all processes of a cgroup and of those below it. A fork bomb forks faster than anybody can list it: v2's
