@@ -47,7 +47,7 @@ impl Engine {
                     self.kill(&id, &state);
                 }
                 _ if !self.paths().container(&id).exists() => return Ok(id),
-                // Somebody else is at it: takes it away, say, or copies something out of it.
+                // Somebody else is at it: takes it away, say, or copies something into it.
                 _ => {}
             }
             thread::sleep(WAIT_STEP);

@@ -13,8 +13,8 @@ const LATER: &str = "it comes later; tell us if you need it";
 const VOLUMES: &str = "volumes come with chapter 5";
 const NETWORKS: &str = "networks come with chapter 6";
 const BUILDS: &str = "builds come with chapter 7";
-const LIFE: &str = "containers in the background come with the next part of the engine";
-const HEALTH: &str = "health checks come with containers in the background";
+const LIFE: &str = "it comes with the next part of the engine";
+const HEALTH: &str = "health checks come with the next part of the engine";
 const API: &str = "the HTTP API, and what stands on it, comes later";
 const NEVER: &str = "it is absent on purpose: see ARCHITECTURE.md";
 
@@ -94,7 +94,7 @@ pub(super) const MORE_RUN_FLAGS: [(&str, &str); 3] =
     [("-v", VOLUMES), ("--volume-driver", VOLUMES), ("--volumes-from", VOLUMES)];
 
 /// Docker's flags of the other verbs that conex has, and those before any verb; its verbs below `image`.
-pub(super) const OTHERS: [(&str, &str); 32] = [
+pub(super) const OTHERS: [(&str, &str); 27] = [
     ("--all-tags", LATER),
     ("-a", LATER),
     ("--platform", LATER),
@@ -103,13 +103,8 @@ pub(super) const OTHERS: [(&str, &str); 32] = [
     ("--filter", LIFE),
     ("-f", LIFE),
     ("--format", LIFE),
-    ("--last", LIFE),
-    ("-n", LIFE),
-    ("--latest", LIFE),
-    ("-l", LIFE),
-    ("--size", LIFE),
-    ("-s", LIFE),
     ("--link", NETWORKS),
+    ("-l", NETWORKS),
     ("--config", NEVER),
     ("--context", NEVER),
     ("-c", NEVER),

@@ -100,7 +100,7 @@ fn columns(options: &[String]) -> Result<Vec<&'static Column>> {
             let failure = Failure::new(format!("top does not know the options {word:?} of ps"));
             failure.with_hint("-ef, aux, -o pid,ppid,user,args,… say which columns are shown")
         };
-        if !selection.chars().all(|letter| "aAdeTxw".contains(letter)) {
+        if !is_selection(selection) {
             return Err(refused());
         }
         match format.split_at(format.len().min(1)) {
